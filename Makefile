@@ -1,0 +1,118 @@
+# cleanoutbox: builds with PGXS, in this folder or, by VPATH, in another one.
+#
+#   make              builds                      make check        runs every test; check-PART runs one part
+#   make install      installs                    make demo         shows it at work; demo KEEP=1 leaves it running
+#   make format       formats the C sources       make demo-stop    stops what KEEP=1 left running
+#   make stress       kills it for a minute       make deps         installs the Debian packages that are missing
+#   make clean        removes what was built
+#
+# The parts stand below.  PG_CONFIG chooses the PostgreSQL.
+
+PG_CONFIG ?= pg_config
+TOP := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+
+# Tests and demo start from nothing: they install what is missing and build in a folder of their own.
+PARTS := build arch unit contract storm fuzz regress isolation tap fault
+COMMANDS := check $(PARTS:%=check-%) stress demo demo-stop deps format
+
+ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
+
+.PHONY: $(MAKECMDGOALS)
+.NOTPARALLEL:
+export PG_CONFIG KEEP
+unexport MAKEFLAGS MFLAGS MAKEOVERRIDES
+
+check:
+	@$(TOP)test/run/deps check && $(TOP)test/run/check
+$(PARTS:%=check-%): check-%:
+	@$(TOP)test/run/deps check && $(TOP)test/run/check $*
+stress:
+	@$(TOP)test/run/deps check && $(TOP)test/fault/stress
+demo:
+	@$(TOP)test/run/deps demo && $(TOP)test/demo/demo
+demo-stop:
+	@$(TOP)test/demo/demo stop
+deps:
+	@$(TOP)test/run/deps check
+format:
+	clang-format-14 -i $(shell find $(TOP)src $(TOP)test -name '*.[ch]')
+
+OTHERS := $(filter-out $(COMMANDS),$(MAKECMDGOALS))
+ifneq ($(OTHERS),)
+$(OTHERS):
+	@$(MAKE) -f $(TOP)Makefile $@
+endif
+
+else
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(PGXS),)
+$(error $(PG_CONFIG) not found: `make deps` installs what is needed to build, or set PG_CONFIG)
+endif
+
+EXTENSION = cleanoutbox
+MODULE_big = cleanoutbox
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(TOP)outbox.control)
+
+# Four layers: the domain and the application are plain C, the adapters see either PostgreSQL or NATS.
+c_files = $(patsubst $(TOP)%,%,$(wildcard $(TOP)src/$(1)/*.c))
+PURE := $(call c_files,domain) $(call c_files,application)
+NATS := $(call c_files,infrastructure/nats)
+POSTGRES := $(call c_files,infrastructure/postgres) $(call c_files,interface)
+SOURCES := $(PURE) $(NATS) $(POSTGRES)
+OBJS = $(SOURCES:.c=.o)
+
+# The install script, in this order.
+SQL = \
+	interface/begin.sql \
+	infrastructure/postgres/log.sql \
+	infrastructure/postgres/cursor.sql \
+	infrastructure/postgres/identity.sql \
+	infrastructure/postgres/quarantine.sql \
+	infrastructure/postgres/pause.sql \
+	interface/emit.sql \
+	interface/capture.sql \
+	interface/control.sql \
+	interface/monitor.sql \
+	interface/access.sql
+SQL_FILES = $(addprefix $(TOP)src/,$(SQL))
+
+DATA = $(patsubst $(TOP)%,%,$(wildcard $(TOP)src/interface/upgrade/*.sql))
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+
+# What the server calls by name; everything else stays inside the library.
+SYMBOLS = Pg_magic_func _PG_init outbox_launcher_main outbox_relay_main
+EXPORTS = $(EXTENSION).exports
+
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
+SHLIB_LINK = -lnats -lssl -lcrypto -lpthread -Wl,--version-script=$(EXPORTS)
+EXTRA_CLEAN = build $(EXPORTS) $(srcdir)/$(EXTENSION).control
+
+include $(PGXS)
+
+# PGXS knows no header dependencies: after a change of any header all is built again.
+$(OBJS) $(OBJS:.o=.bc): $(wildcard $(TOP)src/*/*.h $(TOP)src/*/*/*.h)
+$(shell mkdir -p $(sort $(dir $(OBJS))))
+
+$(PURE:.c=.o) $(PURE:.c=.bc) $(NATS:.c=.o) $(NATS:.c=.bc): override CPPFLAGS = -I$(srcdir)/src
+$(PURE:.c=.o) $(PURE:.c=.bc): override CFLAGS += -std=c11 -Wunused-parameter -Wsign-compare
+$(PURE:.c=.bc): override BITCODE_CFLAGS += -std=c11
+$(POSTGRES:.c=.o) $(POSTGRES:.c=.bc): override CPPFLAGS += -I$(srcdir)/src
+
+all: $(srcdir)/$(EXTENSION).control
+$(srcdir)/$(EXTENSION).control: $(srcdir)/outbox.control
+	cp $< $@
+ifneq ($(realpath $(srcdir)),$(realpath .))
+$(EXTENSION).control: $(srcdir)/$(EXTENSION).control ;
+endif
+
+$(DATA_built): $(SQL_FILES) $(TOP)Makefile
+	cat $(SQL_FILES) > $@
+
+$(shlib): $(EXPORTS)
+$(EXPORTS): $(SQL_FILES) $(TOP)Makefile
+	{ echo '{ global:'; printf '%s;\n' $(SYMBOLS); \
+	  sed -n "s/.*'MODULE_PATHNAME', *'\([a-z0-9_]*\)'.*/\1; pg_finfo_\1;/p" $(SQL_FILES) | sort -u; \
+	  echo 'local: *; };'; } > $@
+
+endif

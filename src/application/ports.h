@@ -1,0 +1,162 @@
+/*
+ * ports.h
+ *		What the relay needs from the outside: a store of events and a broker.
+ *
+ * Both ports are const structs of callbacks, bound with a `self` of the
+ * adapter.  The store may leave by longjmp (PostgreSQL's ereport), so whoever
+ * calls a port owns nothing that needs cleaning up.  The broker never does.
+ * Each port has two implementations, the real one and a fake under test/, and
+ * both pass the same suite under test/contract.
+ */
+#ifndef OUTBOX_APPLICATION_PORTS_H
+#define OUTBOX_APPLICATION_PORTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "domain/cursor.h"
+#include "domain/event.h"
+#include "domain/header.h"
+#include "domain/verdict.h"
+
+/*
+ * The store: committed events in order, and how far they are settled.
+ *
+ * *Settled* means published or refused.  The store reads one interval at a
+ * time; it opens the next one only when all of the current one is settled.
+ */
+typedef struct OutboxStoreRoutine
+{
+	/*
+	 * Fills events with what follows the last fetch, in order, at most
+	 * max_events and, beyond the first, at most about max_bytes of payload and
+	 * headers.  Returns how many; 0 when the open interval holds no more, and,
+	 * if all of it is settled, when nothing new has committed.  What it returns
+	 * is committed and survives a crash of the database.  The memory that the
+	 * events point to is good until the next fetch or rewind.
+	 */
+	int (*fetch)(void *self, OutboxEvent *events, int max_events, size_t max_bytes);
+
+	/*
+	 * Forgets what was fetched and not settled: fetch starts there again, with
+	 * the same events in the same order.
+	 */
+	void (*rewind)(void *self);
+
+	/*
+	 * Everything up to and including this position of the open interval is
+	 * settled.  sequence is the *floor* (domain/fence.h): no event that is not
+	 * settled is stored at or below it, usually where the last settled event is
+	 * stored; created is the identity of the stream (facts.created).  Remembered
+	 * at once, durable after persist at the latest.
+	 */
+	void (*settle)(void *self, OutboxPosition upto, uint64_t sequence, int64_t created);
+
+	/*
+	 * Sets this event aside as a dead letter, durably, with the broker's code
+	 * and text.  Does not settle it.  Refusing the same event twice leaves one
+	 * dead letter.
+	 */
+	void (*refuse)(void *self, const OutboxPosition *position, int code, const char *text);
+
+	/* Writes the settled position down, if it has moved. */
+	void (*persist)(void *self);
+
+	/*
+	 * The stream sequence and stream identity last settled, also by an earlier
+	 * process; zeros when there is none.
+	 */
+	void (*settled)(void *self, uint64_t *sequence, int64_t *created);
+} OutboxStoreRoutine;
+
+/* What the broker is and how the stream stands when a connection opens. */
+typedef struct OutboxStreamFacts
+{
+	uint64_t last_sequence;
+	int64_t created; /* nanoseconds since 1970: identifies the stream */
+	int64_t max_payload; /* bytes, the server's limit */
+	int64_t max_message_size; /* bytes, the stream's limit; -1: none */
+	int64_t duplicate_window; /* nanoseconds */
+} OutboxStreamFacts;
+
+typedef enum OutboxSignalKind
+{
+	OUTBOX_SIGNAL_OPENED, /* connected, the stream looked at: facts */
+	OUTBOX_SIGNAL_FAILED, /* connect gave up: verdict, code, text */
+	OUTBOX_SIGNAL_ANSWER, /* the answer to one message: token, verdict, ... */
+	OUTBOX_SIGNAL_FOUND, /* the answer to look: sequence, and as text the
+								 * message's id; "": no message or no id */
+	OUTBOX_SIGNAL_LOST /* the connection is gone, or an answer that names
+								 * no message came: verdict, code, text */
+} OutboxSignalKind;
+
+#define OUTBOX_REASON_SIZE 256
+
+typedef struct OutboxSignal
+{
+	OutboxSignalKind kind;
+	OutboxVerdict verdict;
+	uint64_t token; /* of OUTBOX_SIGNAL_ANSWER: OutboxMessage.token */
+	uint64_t sequence; /* where it is stored, when acked or duplicate */
+	int code; /* the broker's error code, 0: none */
+	char text[OUTBOX_REASON_SIZE]; /* why, for a person; no secrets */
+	OutboxStreamFacts facts; /* of OUTBOX_SIGNAL_OPENED */
+} OutboxSignal;
+
+/* Publish without naming the sequence that the stream must stand at. */
+#define OUTBOX_UNFENCED UINT64_MAX
+
+typedef struct OutboxMessage
+{
+	const char *subject;
+	const OutboxHeaderField *fields;
+	int field_count;
+	const void *payload;
+	size_t payload_length;
+	uint64_t token; /* names the message in its answer; ascending */
+	uint64_t expected_last; /* sequence the stream must stand at, 0 = empty */
+} OutboxMessage;
+
+/* How many looks are on their way at a time. */
+#define OUTBOX_LOOKS_MAX 64
+
+typedef enum OutboxSendResult
+{
+	OUTBOX_SEND_DONE, /* handed over; an answer or LOST will follow */
+	OUTBOX_SEND_TOO_LARGE, /* over the server's max_payload; nothing sent */
+	OUTBOX_SEND_ILLEGAL, /* subject or header not legal; nothing sent */
+	OUTBOX_SEND_LOST /* the connection is gone; LOST follows */
+} OutboxSendResult;
+
+/*
+ * The broker.  A connection is an *epoch*: after LOST or connect nothing of the
+ * epoch before is ever heard again.  No call blocks on the network.
+ */
+typedef struct OutboxBrokerRoutine
+{
+	/*
+	 * Begins a new epoch: drops the old connection with all that is in flight,
+	 * connects, looks at the stream (creating it when asked to).  The outcome
+	 * comes as OPENED or FAILED, within the connect timeout.
+	 */
+	void (*connect)(void *self);
+
+	/* Drops the connection; the outcome of all in flight stays unknown. */
+	void (*disconnect)(void *self);
+
+	/* Sends one message.  The broker copies what it needs. */
+	OutboxSendResult (*publish)(void *self, const OutboxMessage *message);
+
+	/*
+	 * Asks for the Nats-Msg-Id of the message at this sequence of the stream; the
+	 * outcome comes as FOUND.  At most OUTBOX_LOOKS_MAX are asked for at a time.
+	 * NULL: the broker cannot be asked.
+	 */
+	void (*look)(void *self, uint64_t sequence);
+
+	/* Takes the next thing that the broker has said; false: nothing now. */
+	bool (*next)(void *self, OutboxSignal *signal);
+} OutboxBrokerRoutine;
+
+#endif

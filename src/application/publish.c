@@ -1,0 +1,259 @@
+/*
+ * publish.c
+ *		The part of the relay that sends: fetches, recalls, seals, publishes.
+ */
+#include "application/publish.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "application/settle.h"
+
+typedef enum Offer
+{
+	OFFER_TAKEN, /* sent, or set aside */
+	OFFER_BLOCKED, /* waits for an answer */
+	OFFER_LOST /* the connection is gone */
+} Offer;
+
+static bool fetch_is_due(const OutboxRelay *relay, int64_t now);
+static void fetch(OutboxRelay *relay, int64_t now);
+static void ask(OutboxRelay *relay);
+static bool pass_recalled(OutboxRelay *relay, const OutboxEvent *event, int64_t now);
+static Offer offer(OutboxRelay *relay, const OutboxEvent *event, int64_t now);
+static OutboxFault seal(OutboxRelay *relay, const OutboxEvent *event);
+static bool has_room(const OutboxRelay *relay, const OutboxEvent *event);
+static OutboxSendResult hand_over(OutboxRelay *relay, const OutboxEvent *event, int64_t now);
+static Offer reject(OutboxRelay *relay, const OutboxEvent *event, OutboxFault fault, int64_t now);
+static size_t envelope_bytes(const OutboxRelay *relay);
+
+bool
+outbox_publish_slice(OutboxRelay *relay, int64_t now)
+{
+	if (!outbox_publish_is_due(relay, now))
+		return true;
+	if (relay->slice_next == relay->slice_count)
+		fetch(relay, now);
+	while (relay->slice_next < relay->slice_count)
+	{
+		Offer outcome = offer(relay, &relay->slice[relay->slice_next], now);
+
+		if (outcome != OFFER_TAKEN)
+		{
+			relay->blocked = true;
+			return outcome != OFFER_LOST;
+		}
+		relay->slice_next++;
+	}
+	return true;
+}
+
+bool
+outbox_publish_is_due(const OutboxRelay *relay, int64_t now)
+{
+	if (relay->halt.set || relay->blocked || outbox_recall_pending(&relay->recall))
+		return false;
+	return relay->slice_next < relay->slice_count || fetch_is_due(relay, now);
+}
+
+void
+outbox_publish_begin(OutboxRelay *relay, int64_t now)
+{
+	const OutboxFence *fence = &relay->fence;
+
+	relay->blocked = false;
+	outbox_recall_clear(&relay->recall);
+	if (!relay->options.fenced || !fence->astray || relay->broker->look == NULL)
+		return;
+	outbox_recall_begin(&relay->recall, fence->floor, fence->last);
+	relay->recalled_at = now;
+	ask(relay);
+}
+
+void
+outbox_publish_recall(OutboxRelay *relay, uint64_t sequence, const char *message_id, int64_t now)
+{
+	relay->recalled_at = now;
+	outbox_recall_hear(&relay->recall, sequence, message_id, relay->options.envelope.uuid);
+	ask(relay);
+}
+
+void
+outbox_publish_rewind(OutboxRelay *relay)
+{
+	relay->slice_count = 0;
+	relay->slice_next = 0;
+	relay->drained = false;
+	relay->idle = false;
+	relay->store->rewind(relay->store_self);
+}
+
+static bool
+fetch_is_due(const OutboxRelay *relay, int64_t now)
+{
+	if (relay->idle)
+		return relay->woken || now >= relay->poll_at;
+	return !relay->drained || relay->window.count == 0;
+}
+
+static void
+fetch(OutboxRelay *relay, int64_t now)
+{
+	relay->woken = false;
+	relay->slice_next = 0;
+	relay->slice_count = 0;
+	relay->slice_count =
+		relay->store->fetch(relay->store_self, relay->slice, relay->options.batch_size,
+							relay->options.max_in_flight_bytes);
+	relay->drained = relay->slice_count == 0;
+	relay->idle = relay->drained && relay->window.count == 0;
+	if (relay->idle)
+	{
+		relay->poll_at = now + relay->options.poll_interval;
+		outbox_settle_drained(relay, now);
+	}
+}
+
+static void
+ask(OutboxRelay *relay)
+{
+	uint64_t sequence;
+
+	while ((sequence = outbox_recall_ask(&relay->recall, OUTBOX_LOOKS_MAX)) != 0)
+		relay->broker->look(relay->broker_self, sequence);
+}
+
+/* An event that was found stored takes its turn in the window, unsent. */
+static bool
+pass_recalled(OutboxRelay *relay, const OutboxEvent *event, int64_t now)
+{
+	uint64_t sequence = outbox_recall_match(&relay->recall, event->id);
+	OutboxSlot *slot;
+
+	if (sequence == 0)
+		return false;
+	slot = outbox_window_push(&relay->window, event->position, 0, now);
+	slot->recalled = true;
+	outbox_window_answer(&relay->window, slot, sequence, false);
+	outbox_settle_answered(relay, now);
+	return true;
+}
+
+/* Sends the event if it has room, or sets it aside if it cannot be sent. */
+static Offer
+offer(OutboxRelay *relay, const OutboxEvent *event, int64_t now)
+{
+	OutboxFault fault;
+
+	if (relay->recall.left > 0)
+	{
+		if (!outbox_window_has_room(&relay->window, relay->options.max_in_flight,
+									relay->options.max_in_flight_bytes, 0))
+			return OFFER_BLOCKED;
+		if (pass_recalled(relay, event, now))
+			return OFFER_TAKEN;
+	}
+	fault = seal(relay, event);
+	if (fault != OUTBOX_FAULT_NONE)
+		return reject(relay, event, fault, now);
+	if (!has_room(relay, event))
+		return OFFER_BLOCKED;
+	switch (hand_over(relay, event, now))
+	{
+		case OUTBOX_SEND_DONE:
+			return OFFER_TAKEN;
+		case OUTBOX_SEND_TOO_LARGE:
+			return reject(relay, event, OUTBOX_FAULT_OVER_MAX_PAYLOAD, now);
+		case OUTBOX_SEND_ILLEGAL:
+			return reject(relay, event, OUTBOX_FAULT_SUBJECT_ILLEGAL_CHARACTER, now);
+		case OUTBOX_SEND_LOST:
+			break;
+	}
+	return OFFER_LOST;
+}
+
+/* Seals the event; also a fault when the broker could not take the message. */
+static OutboxFault
+seal(OutboxRelay *relay, const OutboxEvent *event)
+{
+	const OutboxStreamFacts *facts = &relay->facts;
+	OutboxFault fault;
+
+	if (facts->max_payload > 0 && event->payload_length > (uint64_t) facts->max_payload)
+		return OUTBOX_FAULT_OVER_MAX_PAYLOAD;
+	fault = outbox_envelope_seal(&relay->envelope, event, &relay->options.envelope, relay->scratch,
+								 relay->scratch_size);
+	if (fault != OUTBOX_FAULT_NONE)
+		return fault;
+	if (facts->max_payload > 0 && envelope_bytes(relay) > (uint64_t) facts->max_payload)
+		return OUTBOX_FAULT_OVER_MAX_PAYLOAD;
+	if (facts->max_message_size > 0 && envelope_bytes(relay) > (uint64_t) facts->max_message_size)
+		return OUTBOX_FAULT_OVER_MAX_MESSAGE_SIZE;
+	return OUTBOX_FAULT_NONE;
+}
+
+static bool
+has_room(const OutboxRelay *relay, const OutboxEvent *event)
+{
+	const OutboxRelayOptions *options = &relay->options;
+
+	if (!outbox_window_has_room(&relay->window, options->max_in_flight,
+								options->max_in_flight_bytes, envelope_bytes(relay)))
+		return false;
+	if (options->fenced)
+		return relay->window.count == 0 || !outbox_fence_at_edge(&relay->fence);
+	return outbox_window_gate_open(&relay->window, outbox_window_gate(event));
+}
+
+/* Publishes the envelope at hand and enters it into the window. */
+static OutboxSendResult
+hand_over(OutboxRelay *relay, const OutboxEvent *event, int64_t now)
+{
+	const OutboxEnvelope *envelope = &relay->envelope;
+	bool fenced = relay->options.fenced;
+	OutboxMessage message = {
+		.subject = envelope->subject,
+		.fields = envelope->fields,
+		.field_count = envelope->field_count,
+		.payload = envelope->payload,
+		.payload_length = envelope->payload_length,
+		.token = outbox_window_next_token(&relay->window),
+		.expected_last = fenced ? relay->fence.next : OUTBOX_UNFENCED,
+	};
+	OutboxSendResult result = relay->broker->publish(relay->broker_self, &message);
+	OutboxSlot *slot;
+
+	if (result != OUTBOX_SEND_DONE)
+		return result;
+	slot = outbox_window_push(&relay->window, event->position, envelope_bytes(relay), now);
+	slot->expected_last = message.expected_last;
+	if (fenced)
+		outbox_fence_advance(&relay->fence);
+	else
+		outbox_window_close_gate(&relay->window, slot, outbox_window_gate(event));
+	relay->counters.sent++;
+	relay->counters.sent_bytes += slot->bytes;
+	return result;
+}
+
+/* Sets an event aside that cannot be sent, once it is the oldest. */
+static Offer
+reject(OutboxRelay *relay, const OutboxEvent *event, OutboxFault fault, int64_t now)
+{
+	char number[64];
+	OutboxReason reason = {OUTBOX_VERDICT_REFUSED, 0, number};
+
+	if (relay->window.count > 0)
+		return OFFER_BLOCKED;
+	snprintf(number, sizeof(number), "not legal as a message: fault %d", (int) fault);
+	if (relay->options.explain)
+		reason.text = relay->options.explain(fault);
+	outbox_settle_refused(relay, event->position, &reason, now);
+	return OFFER_TAKEN;
+}
+
+static size_t
+envelope_bytes(const OutboxRelay *relay)
+{
+	return relay->envelope.header_bytes + relay->envelope.payload_length;
+}

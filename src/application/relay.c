@@ -1,0 +1,405 @@
+/*
+ * relay.c
+ *		Publishes what the store holds, in order, and settles what is stored.
+ *
+ * A step hears what the broker said, settles the answered prefix (settle.c), ends
+ * the epoch if it must, and sends what has room (publish.c).  What verdicts and
+ * the fence mean is decided in the domain (delivery.h, fence.h, window.h).
+ *
+ * The first failing answer *halts* the epoch: nothing more is sent, and what is
+ * said of later messages is not believed.  Answers to earlier ones are awaited,
+ * then the epoch ends.  The outcome of all that was in flight is then unknown: it
+ * is fetched again and sent again, in order.
+ */
+#include "application/relay.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "application/publish.h"
+#include "application/settle.h"
+
+static void hear(OutboxRelay *relay, int64_t now);
+static void take(OutboxRelay *relay, const OutboxSignal *signal, int64_t now);
+static void answer(OutboxRelay *relay, const OutboxSignal *signal);
+static void accept_ack(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal);
+static void accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal);
+static void halt_at(OutboxRelay *relay, uint64_t token, const OutboxReason *reason);
+static void watch(OutboxRelay *relay, int64_t now);
+static int64_t overdue_at(const OutboxRelay *relay);
+static bool halt_is_reached(const OutboxRelay *relay);
+static void resolve_halt(OutboxRelay *relay, int64_t now);
+static void begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now);
+static void lose_epoch(OutboxRelay *relay, int64_t now);
+static void end_epoch(OutboxRelay *relay, const OutboxReason *reason, int64_t now);
+static void reload(OutboxRelay *relay, int64_t now);
+static void drop_epoch(OutboxRelay *relay);
+static OutboxRelayStep plan(const OutboxRelay *relay, int64_t now);
+static int64_t earlier(int64_t a, int64_t b);
+static OutboxDeliveryStep decide(OutboxRelay *relay, OutboxDeliverySignal signal,
+								 OutboxVerdict verdict, int64_t now);
+static bool streaming(const OutboxRelay *relay);
+static void set_options(OutboxRelay *relay, const OutboxRelayOptions *options);
+
+void
+outbox_relay_init(OutboxRelay *relay, const OutboxRelayOptions *options,
+				  const OutboxRelayPorts *ports, uint64_t seed, int64_t now)
+{
+	uint64_t floor;
+	int64_t created;
+
+	memset(relay, 0, sizeof(*relay));
+	set_options(relay, options);
+	relay->store = ports->store;
+	relay->store_self = ports->store_self;
+	relay->broker = ports->broker;
+	relay->broker_self = ports->broker_self;
+	relay->scratch = ports->scratch;
+	relay->scratch_size = ports->scratch_size;
+	relay->persisted_at = now - options->persist_interval;
+	outbox_delivery_init(&relay->delivery, seed, now);
+	outbox_window_init(&relay->window);
+	relay->store->settled(relay->store_self, &floor, &created);
+	outbox_fence_init(&relay->fence, floor, created);
+}
+
+OutboxRelayStep
+outbox_relay_step(OutboxRelay *relay, int64_t now, bool woken)
+{
+	relay->woken |= woken;
+	hear(relay, now);
+	watch(relay, now);
+	if (decide(relay, OUTBOX_DELIVERY_TICK, OUTBOX_VERDICT_ACKED, now) == OUTBOX_DELIVERY_CONNECT)
+		relay->broker->connect(relay->broker_self);
+	if (streaming(relay) && !outbox_publish_slice(relay, now))
+		lose_epoch(relay, now);
+	outbox_settle_persist_when_due(relay, now);
+	return plan(relay, now);
+}
+
+void
+outbox_relay_reconfigure(OutboxRelay *relay, const OutboxRelayOptions *options, bool reconnect,
+						 int64_t now)
+{
+	bool other_mode = options->fenced != relay->options.fenced;
+	bool offline = relay->delivery.phase == OUTBOX_DELIVERY_OFFLINE;
+
+	if (other_mode || reconnect || offline)
+		reload(relay, now);
+	set_options(relay, options);
+	relay->blocked = false;
+}
+
+void
+outbox_relay_pause(OutboxRelay *relay, int64_t now)
+{
+	reload(relay, now);
+	outbox_settle_persist(relay, now);
+}
+
+void
+outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report)
+{
+	const OutboxDelivery *delivery = &relay->delivery;
+
+	memset(report, 0, sizeof(*report));
+	report->phase = delivery->phase;
+	report->troubled = delivery->troubled;
+	if (delivery->troubled)
+	{
+		report->verdict = delivery->cause;
+		report->code = relay->code;
+		memcpy(report->text, relay->text, sizeof(report->text));
+	}
+	report->since = delivery->since;
+	report->attempt = delivery->attempt;
+	if (delivery->phase == OUTBOX_DELIVERY_OFFLINE)
+		report->next_retry_at = delivery->retry_at;
+	report->idle = relay->idle;
+	report->in_flight = relay->window.count;
+	report->in_flight_bytes = relay->window.bytes;
+	report->last_sequence = relay->fence.highest;
+	report->facts = relay->facts;
+	report->counters = relay->counters;
+}
+
+/* Takes all that the broker has said, then settles what is answered. */
+static void
+hear(OutboxRelay *relay, int64_t now)
+{
+	OutboxSignal signal;
+
+	while (relay->broker->next(relay->broker_self, &signal))
+		take(relay, &signal, now);
+	if (streaming(relay))
+		outbox_settle_answered(relay, now);
+}
+
+static void
+take(OutboxRelay *relay, const OutboxSignal *signal, int64_t now)
+{
+	OutboxDeliveryPhase phase = relay->delivery.phase;
+	OutboxReason reason = {signal->verdict, signal->code, signal->text};
+
+	switch (signal->kind)
+	{
+		case OUTBOX_SIGNAL_OPENED:
+			if (phase == OUTBOX_DELIVERY_CONNECTING)
+				begin_epoch(relay, &signal->facts, now);
+			break;
+		case OUTBOX_SIGNAL_FAILED:
+			if (phase == OUTBOX_DELIVERY_CONNECTING)
+				end_epoch(relay, &reason, now);
+			break;
+		case OUTBOX_SIGNAL_LOST:
+			if (phase != OUTBOX_DELIVERY_OFFLINE)
+				end_epoch(relay, &reason, now);
+			break;
+		case OUTBOX_SIGNAL_ANSWER:
+			if (phase == OUTBOX_DELIVERY_STREAMING)
+				answer(relay, signal);
+			break;
+		case OUTBOX_SIGNAL_FOUND:
+			if (phase == OUTBOX_DELIVERY_STREAMING)
+				outbox_publish_recall(relay, signal->sequence, signal->text, now);
+			break;
+	}
+}
+
+static void
+answer(OutboxRelay *relay, const OutboxSignal *signal)
+{
+	OutboxSlot *slot = outbox_window_find(&relay->window, signal->token);
+	OutboxReason reason = {signal->verdict, signal->code, signal->text};
+
+	if (slot == NULL || (relay->halt.set && signal->token >= relay->halt.token))
+		return;
+	relay->blocked = false;
+	if (signal->verdict == OUTBOX_VERDICT_ACKED)
+		accept_ack(relay, slot, signal);
+	else if (signal->verdict == OUTBOX_VERDICT_DUPLICATE)
+		accept_duplicate(relay, slot, signal);
+	else
+		halt_at(relay, signal->token, &reason);
+}
+
+/* It is stored; if not where it had to be, somebody else wrote to the stream. */
+static void
+accept_ack(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal)
+{
+	char text[OUTBOX_REASON_SIZE];
+	OutboxReason reason = {OUTBOX_VERDICT_CONFLICT, 0, text};
+	bool fits = relay->options.fenced ? signal->sequence == slot->expected_last + 1
+									  : signal->sequence > relay->fence.floor;
+
+	outbox_window_answer(&relay->window, slot, signal->sequence, false);
+	if (fits)
+		return;
+	snprintf(text, sizeof(text), "stored at stream sequence %llu, which was not expected",
+			 (unsigned long long) signal->sequence);
+	halt_at(relay, signal->token + 1, &reason);
+}
+
+static void
+accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal)
+{
+	char text[OUTBOX_REASON_SIZE];
+	OutboxReason reason = {OUTBOX_VERDICT_MISCONFIGURED, 0, text};
+
+	if (outbox_fence_admits(&relay->fence, signal->sequence, relay->options.fenced))
+	{
+		outbox_window_answer(&relay->window, slot, signal->sequence, true);
+		return;
+	}
+	snprintf(text, sizeof(text),
+			 "message id already taken by another message, at stream sequence %llu",
+			 (unsigned long long) signal->sequence);
+	halt_at(relay, signal->token, &reason);
+}
+
+static void
+halt_at(OutboxRelay *relay, uint64_t token, const OutboxReason *reason)
+{
+	OutboxRelayHalt *halt = &relay->halt;
+
+	if (halt->set && halt->token <= token)
+		return;
+	halt->set = true;
+	halt->token = token;
+	halt->verdict = reason->verdict;
+	halt->code = reason->code;
+	snprintf(halt->text, sizeof(halt->text), "%s", reason->text);
+}
+
+/* Ends the epoch when a halt is reached or an answer is overdue. */
+static void
+watch(OutboxRelay *relay, int64_t now)
+{
+	char text[OUTBOX_REASON_SIZE];
+	OutboxReason reason = {OUTBOX_VERDICT_TRANSIENT, 0, text};
+
+	if (!streaming(relay))
+		return;
+	if (halt_is_reached(relay))
+	{
+		resolve_halt(relay, now);
+		return;
+	}
+	if (now < overdue_at(relay))
+		return;
+	snprintf(text, sizeof(text), "no answer within %lld ms%s",
+			 (long long) (relay->options.ack_timeout / 1000),
+			 outbox_recall_pending(&relay->recall) ? " from reading the stream" : "");
+	end_epoch(relay, &reason, now);
+}
+
+/* When what is asked of the broker should have been answered. */
+static int64_t
+overdue_at(const OutboxRelay *relay)
+{
+	const OutboxSlot *head = outbox_window_head(&relay->window);
+
+	if (outbox_recall_pending(&relay->recall))
+		return relay->recalled_at + relay->options.ack_timeout;
+	return head ? head->sent_at + relay->options.ack_timeout : INT64_MAX;
+}
+
+static bool
+halt_is_reached(const OutboxRelay *relay)
+{
+	return relay->halt.set && relay->window.head_token >= relay->halt.token;
+}
+
+/* All before the halt is settled. */
+static void
+resolve_halt(OutboxRelay *relay, int64_t now)
+{
+	OutboxReason reason = {relay->halt.verdict, relay->halt.code, relay->halt.text};
+
+	if (reason.verdict == OUTBOX_VERDICT_REFUSED)
+		outbox_settle_refused(relay, outbox_window_head(&relay->window)->position, &reason, now);
+	else if (reason.verdict == OUTBOX_VERDICT_CONFLICT)
+	{
+		relay->counters.conflicts++;
+		outbox_fence_conflict(&relay->fence);
+	}
+	end_epoch(relay, &reason, now);
+}
+
+static void
+begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now)
+{
+	relay->facts = *facts;
+	relay->counters.epochs++;
+	if (outbox_fence_open(&relay->fence, facts->last_sequence, facts->created) ==
+		OUTBOX_FENCE_SETBACK)
+		relay->counters.setbacks++;
+	decide(relay, OUTBOX_DELIVERY_OPENED, OUTBOX_VERDICT_ACKED, now);
+	outbox_publish_begin(relay, now);
+}
+
+/* The connection turned out to be gone; the broker may tell why. */
+static void
+lose_epoch(OutboxRelay *relay, int64_t now)
+{
+	OutboxReason reason = {OUTBOX_VERDICT_TRANSIENT, 0, "connection lost"};
+
+	hear(relay, now);
+	if (streaming(relay))
+		end_epoch(relay, &reason, now);
+}
+
+static void
+end_epoch(OutboxRelay *relay, const OutboxReason *reason, int64_t now)
+{
+	if (streaming(relay))
+		outbox_settle_answered(relay, now);
+	decide(relay, OUTBOX_DELIVERY_ENDED, reason->verdict, now);
+	if (relay->delivery.troubled)
+	{
+		relay->counters.failures++;
+		relay->code = reason->code;
+		snprintf(relay->text, sizeof(relay->text), "%s", reason->text);
+	}
+	drop_epoch(relay);
+}
+
+/* Ends the epoch without blame; the next one begins at once. */
+static void
+reload(OutboxRelay *relay, int64_t now)
+{
+	if (streaming(relay))
+		outbox_settle_answered(relay, now);
+	if (decide(relay, OUTBOX_DELIVERY_RELOADED, OUTBOX_VERDICT_ACKED, now) == OUTBOX_DELIVERY_STOP)
+		drop_epoch(relay);
+}
+
+/* The outcome of all in flight is unknown. */
+static void
+drop_epoch(OutboxRelay *relay)
+{
+	relay->broker->disconnect(relay->broker_self);
+	outbox_window_clear(&relay->window);
+	relay->halt.set = false;
+	outbox_recall_clear(&relay->recall);
+	outbox_publish_rewind(relay);
+}
+
+/* When to call again. */
+static OutboxRelayStep
+plan(const OutboxRelay *relay, int64_t now)
+{
+	OutboxRelayStep step = {now + relay->options.poll_interval, false};
+
+	if (relay->delivery.phase == OUTBOX_DELIVERY_OFFLINE)
+	{
+		step.wake_at = relay->delivery.retry_at;
+		step.busy = relay->delivery.retry_at <= now;
+	}
+	else if (streaming(relay))
+	{
+		step.busy = outbox_publish_is_due(relay, now) || halt_is_reached(relay);
+		if (relay->idle)
+			step.wake_at = relay->poll_at;
+		step.wake_at = earlier(step.wake_at, overdue_at(relay));
+	}
+	if (relay->dirty)
+		step.wake_at = earlier(step.wake_at, relay->persisted_at + relay->options.persist_interval);
+	return step;
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static OutboxDeliveryStep
+decide(OutboxRelay *relay, OutboxDeliverySignal signal, OutboxVerdict verdict, int64_t now)
+{
+	OutboxRetryPolicy policy = {relay->options.retry_initial, relay->options.retry_max};
+
+	return outbox_delivery_decide(&relay->delivery, signal, verdict, &policy, now);
+}
+
+static bool
+streaming(const OutboxRelay *relay)
+{
+	return relay->delivery.phase == OUTBOX_DELIVERY_STREAMING;
+}
+
+static void
+set_options(OutboxRelay *relay, const OutboxRelayOptions *options)
+{
+	OutboxRelayOptions *own = &relay->options;
+
+	*own = *options;
+	if (own->max_in_flight < 1)
+		own->max_in_flight = 1;
+	if (own->max_in_flight > OUTBOX_WINDOW_MAX)
+		own->max_in_flight = OUTBOX_WINDOW_MAX;
+	if (own->batch_size < 1)
+		own->batch_size = 1;
+	if (own->batch_size > OUTBOX_RELAY_BATCH_MAX)
+		own->batch_size = OUTBOX_RELAY_BATCH_MAX;
+}

@@ -1,0 +1,176 @@
+/*
+ * relay.h
+ *		Publishes what the store holds, in order, and settles what is stored.
+ *
+ * The relay belongs to its caller, who keeps it in memory of his own and calls
+ * outbox_relay_step in a loop: when the step's wake_at has come, when the broker
+ * may have said something, when a transaction has committed, and at once while a
+ * step says busy.  A step never waits and does at most one slice of work.
+ *
+ * Time is microseconds of a clock that never goes back.
+ *
+ * A callback of the store may leave by longjmp.  The relay owns nothing, but must
+ * not be used afterwards: whoever catches the error begins with a new relay over
+ * a new store.
+ */
+#ifndef OUTBOX_APPLICATION_RELAY_H
+#define OUTBOX_APPLICATION_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "application/ports.h"
+#include "domain/delivery.h"
+#include "domain/envelope.h"
+#include "domain/fence.h"
+#include "domain/recall.h"
+#include "domain/window.h"
+
+/* The most events that are fetched at once; options may ask for fewer. */
+#define OUTBOX_RELAY_BATCH_MAX 1024
+
+typedef struct OutboxRelayOptions
+{
+	int64_t retry_initial; /* microseconds, as all times here */
+	int64_t retry_max;
+	int64_t ack_timeout;
+	int64_t poll_interval;
+	int64_t persist_interval;
+	int max_in_flight; /* messages, 1 .. OUTBOX_WINDOW_MAX */
+	size_t max_in_flight_bytes; /* one message may always travel */
+	int batch_size; /* events, 1 .. OUTBOX_RELAY_BATCH_MAX */
+	bool fenced; /* the stream is ours alone */
+	OutboxEnvelopeOptions envelope; /* what it points to must stay */
+
+	/* Words for a fault of sealing, for the dead letter; NULL: its number. */
+	const char *(*explain)(OutboxFault fault);
+} OutboxRelayOptions;
+
+typedef struct OutboxRelayStep
+{
+	int64_t wake_at; /* call again then, if not before */
+	bool busy; /* there is work right now: call again at once */
+} OutboxRelayStep;
+
+/* Counted since init.  Settled events are published + refused. */
+typedef struct OutboxRelayCounters
+{
+	uint64_t sent; /* messages handed to the broker, also again */
+	uint64_t sent_bytes; /* their headers and payloads */
+	uint64_t published; /* events settled because they are stored */
+	uint64_t published_bytes; /* without those recalled */
+	uint64_t duplicates; /* of published: answered as duplicate */
+	uint64_t recalled; /* of published: found stored, not sent again */
+	uint64_t refused; /* events settled as dead letters */
+	uint64_t epochs; /* connections that opened */
+	uint64_t failures; /* connections, or tries, that ended in trouble */
+	uint64_t conflicts; /* epochs that ended because the fence was off */
+	uint64_t setbacks; /* streams found to have lost what they had acked */
+} OutboxRelayCounters;
+
+/* How the relay stands, for people.  Times as the caller's clock. */
+typedef struct OutboxRelayReport
+{
+	OutboxDeliveryPhase phase;
+	bool troubled; /* verdict, code, text tell why; else void */
+	OutboxVerdict verdict;
+	int code;
+	char text[OUTBOX_REASON_SIZE];
+	int64_t since; /* when the trouble, or else the phase, began */
+	uint32_t attempt; /* tries that failed since the last progress */
+	int64_t next_retry_at; /* 0 unless offline */
+	bool idle; /* all that was committed is settled */
+	int in_flight; /* messages */
+	size_t in_flight_bytes;
+	uint64_t last_sequence; /* the highest that the relay knows of the stream */
+	OutboxStreamFacts facts; /* of the last epoch; zeros before the first */
+	OutboxRelayCounters counters;
+} OutboxRelayReport;
+
+/* The first failing answer of an epoch: nothing after it is sent or believed. */
+typedef struct OutboxRelayHalt
+{
+	bool set;
+	uint64_t token; /* of the first message that it concerns */
+	OutboxVerdict verdict;
+	int code;
+	char text[OUTBOX_REASON_SIZE];
+} OutboxRelayHalt;
+
+/* About 700 kB; private to relay.c, settle.c and publish.c. */
+typedef struct OutboxRelay
+{
+	OutboxRelayOptions options;
+	const OutboxStoreRoutine *store;
+	void *store_self;
+	const OutboxBrokerRoutine *broker;
+	void *broker_self;
+	char *scratch;
+	size_t scratch_size;
+
+	OutboxDelivery delivery;
+	OutboxFence fence;
+	OutboxWindow window;
+	OutboxRelayHalt halt;
+	OutboxStreamFacts facts;
+	OutboxRelayCounters counters;
+	int code; /* of delivery.cause */
+	char text[OUTBOX_REASON_SIZE];
+
+	OutboxEvent slice[OUTBOX_RELAY_BATCH_MAX];
+	int slice_count;
+	int slice_next;
+	OutboxEnvelope envelope; /* of the event at hand */
+
+	bool woken; /* something may have committed since the fetch */
+	bool idle; /* all is settled and the store had nothing more */
+	bool drained; /* the open interval holds no more */
+	bool blocked; /* the next event waits for an answer */
+	bool dirty; /* settled more than was persisted */
+	int64_t poll_at; /* when idle: when to look again */
+	int64_t persisted_at;
+
+	OutboxRecall recall;
+	int64_t recalled_at; /* when it answered last, or was asked first */
+} OutboxRelay;
+
+/* What a relay works with; init copies it. */
+typedef struct OutboxRelayPorts
+{
+	const OutboxStoreRoutine *store;
+	void *store_self;
+	const OutboxBrokerRoutine *broker;
+	void *broker_self;
+
+	/*
+	 * To seal one message in: outbox_envelope_scratch_size of the largest
+	 * payload that the broker may take (facts.max_payload).
+	 */
+	char *scratch;
+	size_t scratch_size;
+} OutboxRelayPorts;
+
+/* Offline, due at once.  Calls store->settled. */
+extern void outbox_relay_init(OutboxRelay *relay, const OutboxRelayOptions *options,
+							  const OutboxRelayPorts *ports, uint64_t seed, int64_t now);
+
+/*
+ * Does what is due.  woken: something may have committed since the last step.
+ */
+extern OutboxRelayStep outbox_relay_step(OutboxRelay *relay, int64_t now, bool woken);
+
+/*
+ * Takes new options.  reconnect: the broker's settings have changed, begin a new
+ * epoch at once; a change of fenced does so too.  A relay that is offline tries
+ * at once in any case.
+ */
+extern void outbox_relay_reconfigure(OutboxRelay *relay, const OutboxRelayOptions *options,
+									 bool reconnect, int64_t now);
+
+/* Persists what is settled and disconnects; steps may follow and connect again. */
+extern void outbox_relay_pause(OutboxRelay *relay, int64_t now);
+
+extern void outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * settle.c
+ *		The part of the relay that settles: what is stored, or set aside.
+ */
+#include "application/settle.h"
+
+static bool head_is_stored(const OutboxRelay *relay);
+static void count_stored(OutboxRelay *relay, const OutboxSlot *slot);
+static void settle(OutboxRelay *relay, OutboxPosition upto, int64_t now);
+static void note_progress(OutboxRelay *relay, int64_t now);
+
+void
+outbox_settle_answered(OutboxRelay *relay, int64_t now)
+{
+	OutboxPosition upto = OUTBOX_POSITION_START;
+	bool any = false;
+
+	while (head_is_stored(relay))
+	{
+		const OutboxSlot *slot = outbox_window_head(&relay->window);
+
+		upto = slot->position;
+		any = true;
+		outbox_fence_settle(&relay->fence, slot->sequence);
+		count_stored(relay, slot);
+		outbox_window_pop(&relay->window);
+	}
+	if (any)
+		settle(relay, upto, now);
+}
+
+void
+outbox_settle_refused(OutboxRelay *relay, OutboxPosition position, const OutboxReason *reason,
+					  int64_t now)
+{
+	relay->store->refuse(relay->store_self, &position, reason->code, reason->text);
+	relay->counters.refused++;
+	settle(relay, position, now);
+	outbox_settle_persist(relay, now);
+}
+
+void
+outbox_settle_drained(OutboxRelay *relay, int64_t now)
+{
+	outbox_fence_drained(&relay->fence);
+	outbox_recall_clear(&relay->recall);
+	note_progress(relay, now);
+}
+
+void
+outbox_settle_persist_when_due(OutboxRelay *relay, int64_t now)
+{
+	if (now - relay->persisted_at >= relay->options.persist_interval)
+		outbox_settle_persist(relay, now);
+}
+
+void
+outbox_settle_persist(OutboxRelay *relay, int64_t now)
+{
+	if (!relay->dirty)
+		return;
+	relay->store->persist(relay->store_self);
+	relay->dirty = false;
+	relay->persisted_at = now;
+}
+
+static bool
+head_is_stored(const OutboxRelay *relay)
+{
+	const OutboxSlot *slot = outbox_window_head(&relay->window);
+
+	if (slot == NULL || !slot->answered)
+		return false;
+	return !relay->halt.set || relay->window.head_token < relay->halt.token;
+}
+
+static void
+count_stored(OutboxRelay *relay, const OutboxSlot *slot)
+{
+	OutboxRelayCounters *counters = &relay->counters;
+
+	counters->published++;
+	counters->published_bytes += slot->bytes;
+	counters->duplicates += slot->duplicate;
+	counters->recalled += slot->recalled;
+}
+
+static void
+settle(OutboxRelay *relay, OutboxPosition upto, int64_t now)
+{
+	relay->store->settle(relay->store_self, upto, relay->fence.floor, relay->fence.created);
+	relay->dirty = true;
+	note_progress(relay, now);
+}
+
+static void
+note_progress(OutboxRelay *relay, int64_t now)
+{
+	outbox_delivery_decide(&relay->delivery, OUTBOX_DELIVERY_PROGRESS, OUTBOX_VERDICT_ACKED, NULL,
+						   now);
+}

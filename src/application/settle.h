@@ -1,0 +1,36 @@
+/*
+ * settle.h
+ *		The part of the relay that settles: what is stored, or set aside.
+ *
+ * An event is settled only after all before it are, and only when its own answer
+ * said where it is stored, recall has found it stored, or its dead letter is
+ * durable.
+ */
+#ifndef OUTBOX_APPLICATION_SETTLE_H
+#define OUTBOX_APPLICATION_SETTLE_H
+
+#include "application/relay.h"
+
+/* Why an epoch ends, or an event is refused. */
+typedef struct OutboxReason
+{
+	OutboxVerdict verdict;
+	int code; /* the broker's, 0: none */
+	const char *text;
+} OutboxReason;
+
+/* Settles the answered messages at the head of the window, up to a halt. */
+extern void outbox_settle_answered(OutboxRelay *relay, int64_t now);
+
+/* Sets the oldest event that is not settled aside as a dead letter, settles it. */
+extern void outbox_settle_refused(OutboxRelay *relay, OutboxPosition position,
+								  const OutboxReason *reason, int64_t now);
+
+/* All is settled, and the store has no more. */
+extern void outbox_settle_drained(OutboxRelay *relay, int64_t now);
+
+/* Writes down what is settled: when that is due, or in any case. */
+extern void outbox_settle_persist_when_due(OutboxRelay *relay, int64_t now);
+extern void outbox_settle_persist(OutboxRelay *relay, int64_t now);
+
+#endif

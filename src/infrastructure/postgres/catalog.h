@@ -1,0 +1,26 @@
+/*
+ * catalog.h
+ *		Finds the extension's own relations.
+ */
+#ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_CATALOG_H
+#define OUTBOX_INFRASTRUCTURE_POSTGRES_CATALOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Oid of relation outbox.<name>.  Errors with undefined_table when the
+ * extension is not there (any more).
+ */
+extern uint32_t outbox_catalog_relation(const char *name);
+
+/* Has relation outbox.<name> a row that the active snapshot sees? */
+extern bool outbox_catalog_has_rows(const char *name);
+
+/* Oid of the installed extension, 0 when there is none in this database. */
+extern uint32_t outbox_catalog_extension(void);
+
+/* Owner of the extension; 0 when there is none. */
+extern uint32_t outbox_catalog_owner(void);
+
+#endif

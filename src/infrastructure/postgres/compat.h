@@ -1,0 +1,54 @@
+/*
+ * compat.h
+ *		The differences between PostgreSQL versions; nowhere else.
+ *
+ * Include after postgres.h.
+ */
+#ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_COMPAT_H
+#define OUTBOX_INFRASTRUCTURE_POSTGRES_COMPAT_H
+
+#ifdef PG_VERSION_NUM
+
+#if PG_VERSION_NUM >= 160000
+#define outbox_compat_insert_index_tuples(target, slot, estate) \
+	ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL, false)
+#else
+#define outbox_compat_insert_index_tuples(target, slot, estate) \
+	ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define outbox_compat_index_beginscan(heap, index, snapshot, keys) \
+	index_beginscan(heap, index, snapshot, NULL, keys, 0)
+#else
+#define outbox_compat_index_beginscan(heap, index, snapshot, keys) \
+	index_beginscan(heap, index, snapshot, keys, 0)
+#endif
+
+/* The oldest transaction whose outcome the commit log still knows. */
+#if PG_VERSION_NUM >= 170000
+#define outbox_compat_oldest_clog_xid() (TransamVariables->oldestClogXid)
+#else
+#define outbox_compat_oldest_clog_xid() (ShmemVariableCache->oldestClogXid)
+#endif
+
+/* pg_database.datconnlimit of a database that a failed DROP has left behind. */
+#define OUTBOX_INVALID_DATABASE (-2)
+
+/* May the current user act as the database's owner? */
+#if PG_VERSION_NUM >= 160000
+#define outbox_compat_may_own_database(oid) object_ownercheck(DatabaseRelationId, oid, GetUserId())
+#else
+#define outbox_compat_may_own_database(oid) pg_database_ownercheck(oid, GetUserId())
+#endif
+
+/* Whose memory a wait set is: a context up to 16, a resource owner since 17. */
+#if PG_VERSION_NUM >= 170000
+#define outbox_compat_create_wait_set(size) CreateWaitEventSet(NULL, size)
+#else
+#define outbox_compat_create_wait_set(size) CreateWaitEventSet(TopMemoryContext, size)
+#endif
+
+#endif
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * store.h
+ *		The log as the relay's store: fills OutboxStoreRoutine.
+ */
+#ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_STORE_H
+#define OUTBOX_INFRASTRUCTURE_POSTGRES_STORE_H
+
+#include "application/ports.h"
+
+typedef struct OutboxStore OutboxStore;
+
+/*
+ * Makes a store at the persisted cursor.  Runs a transaction of its own, as
+ * every call of the routine does: none may be open.  The store lives in the
+ * memory context that is current, for as long as the process.
+ */
+extern OutboxStore *outbox_store_create(void);
+
+/*
+ * Announce on this channel (NOTIFY) what persist writes down; NULL or "": none.
+ * The string must outlive the store or the next call.
+ */
+extern void outbox_store_announce_on(OutboxStore *store, const char *channel);
+
+/*
+ * A snapshot below which every event is settled and persisted; NULL while
+ * something is settled and not persisted.
+ */
+extern const char *outbox_store_settled_snapshot(const OutboxStore *store);
+
+extern const OutboxStoreRoutine outbox_postgres_store;
+
+#endif

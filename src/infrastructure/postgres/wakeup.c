@@ -1,0 +1,102 @@
+/*
+ * wakeup.c
+ *		Wakes relays and the launcher when the current transaction ends.
+ *
+ * The commit callback runs after the transaction has left the list of running
+ * ones, so the snapshot that the relay takes when it wakes sees it.  None is
+ * lost, since the relay resets its latch before it takes the snapshot.  COMMIT
+ * PREPARED runs in another session, which has emitted nothing: polling finds it.
+ *
+ * A *hold* keeps a relay away from its database.  It ends with the transaction,
+ * however that ends.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/wait_event.h"
+
+#include "infrastructure/postgres/shared.h"
+#include "infrastructure/postgres/wakeup.h"
+
+/* A relay leaves within milliseconds; the limit only guards against a sick one. */
+#define HOLD_TURN_MS 10
+#define HOLD_TURNS 500
+
+static bool emitted = false;
+static Oid announced = InvalidOid;
+static int held = OUTBOX_NO_SLOT;
+
+static void at_end(XactEvent event, void *arg);
+static void release(void);
+
+void
+outbox_wakeup_mark(void)
+{
+	emitted = true;
+}
+
+void
+outbox_wakeup_announce(uint32_t database)
+{
+	announced = database;
+}
+
+void
+outbox_wakeup_hold(uint32_t database)
+{
+	OutboxSlotInfo info;
+
+	release();
+	held = outbox_shared_find(database);
+	if (held == OUTBOX_NO_SLOT)
+		return;
+	outbox_shared_hold(held, 1);
+	for (int turn = 0; turn < HOLD_TURNS; turn++)
+	{
+		outbox_shared_info(held, &info);
+		if (info.pid == 0 && info.state != OUTBOX_SLOT_RUNNING)
+			break;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, HOLD_TURN_MS,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+void
+outbox_wakeup_install(void)
+{
+	RegisterXactCallback(at_end, NULL);
+}
+
+static void
+at_end(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			if (emitted)
+				outbox_shared_wake(MyDatabaseId);
+			if (announced)
+				outbox_shared_announce(announced);
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			break;
+		default:
+			return;
+	}
+	emitted = false;
+	announced = InvalidOid;
+	release();
+}
+
+static void
+release(void)
+{
+	if (held != OUTBOX_NO_SLOT)
+		outbox_shared_hold(held, -1);
+	held = OUTBOX_NO_SLOT;
+}

@@ -1,0 +1,26 @@
+/*
+ * wakeup.h
+ *		Wakes relays and the launcher when the current transaction ends.
+ */
+#ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_WAKEUP_H
+#define OUTBOX_INFRASTRUCTURE_POSTGRES_WAKEUP_H
+
+#include <stdint.h>
+
+/* This transaction has emitted: its commit shall wake the relay. */
+extern void outbox_wakeup_mark(void);
+
+/* The commit of this transaction shall make the launcher look at a database. */
+extern void outbox_wakeup_announce(uint32_t database);
+
+/*
+ * Keeps the relay of a database away until this transaction ends, for a command
+ * that needs the database for itself.  Waits until the relay has gone, at most
+ * some seconds.
+ */
+extern void outbox_wakeup_hold(uint32_t database);
+
+/* Installs the transaction callback; once, when the library is loaded. */
+extern void outbox_wakeup_install(void);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * bulletin.c
+ *		Tells the world how a relay stands: shared memory, process title, log.
+ *
+ * The log gets a line when the state changes, not when it lasts.
+ */
+#include "postgres.h"
+
+#include "pgstat.h"
+#include "utils/timestamp.h"
+
+#include "interface/bulletin.h"
+
+static void tell(OutboxBulletin *bulletin, const OutboxRelayStatus *status);
+static void log_change(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
+static void show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
+static bool same_state(const OutboxRelayStatus *a, const OutboxRelayStatus *b);
+
+void
+outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream)
+{
+	memset(bulletin, 0, sizeof(*bulletin));
+	bulletin->slot = slot;
+	bulletin->stream = stream;
+	bulletin->status.phase = -1;
+}
+
+void
+outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, int64_t now)
+{
+	OutboxRelayReport report;
+	OutboxRelayStatus status = {0};
+	TimestampTz wall = GetCurrentTimestamp();
+
+	outbox_relay_report(relay, &report);
+	status.phase = report.phase;
+	status.troubled = report.troubled;
+	status.cause = report.verdict;
+	status.code = report.code;
+	if (report.troubled)
+		strlcpy(status.text, report.text, sizeof(status.text));
+	strlcpy(status.stream, bulletin->stream, sizeof(status.stream));
+	status.since = wall - (now - report.since);
+	status.next_retry_at = report.next_retry_at ? wall + (report.next_retry_at - now) : 0;
+	status.attempt = report.attempt;
+	status.in_flight = report.in_flight;
+	status.published = report.counters.published;
+	status.duplicates = report.counters.duplicates;
+	status.refused = report.counters.refused;
+	status.retries = report.counters.failures;
+	status.conflicts = report.counters.conflicts;
+	status.bytes = report.counters.published_bytes;
+	status.last_sequence = report.last_sequence;
+	status.last_ack_at =
+		status.published == bulletin->status.published ? bulletin->status.last_ack_at : wall;
+	status.max_payload = report.facts.max_payload > 0 ? report.facts.max_payload : -1;
+	status.max_message_size =
+		report.facts.max_message_size > 0 ? report.facts.max_message_size : -1;
+	outbox_shared_set_limits(bulletin->slot, status.max_payload, status.max_message_size);
+	tell(bulletin, &status);
+}
+
+void
+outbox_bulletin_misfit(OutboxBulletin *bulletin, bool fenced_copy, const char *reason)
+{
+	OutboxRelayStatus status = {0};
+
+	status.phase = OUTBOX_DELIVERY_OFFLINE;
+	status.fenced_copy = fenced_copy;
+	status.troubled = true;
+	status.cause = OUTBOX_VERDICT_MISCONFIGURED;
+	strlcpy(status.text, fenced_copy ? "this outbox belongs to another server or database" : reason,
+			sizeof(status.text));
+	strlcpy(status.stream, bulletin->stream, sizeof(status.stream));
+	status.since =
+		same_state(&status, &bulletin->status) ? bulletin->status.since : GetCurrentTimestamp();
+	status.max_payload = -1;
+	status.max_message_size = -1;
+	tell(bulletin, &status);
+}
+
+static void
+tell(OutboxBulletin *bulletin, const OutboxRelayStatus *status)
+{
+	outbox_shared_report(bulletin->slot, status);
+	if (!same_state(status, &bulletin->status))
+	{
+		log_change(bulletin, status);
+		show_activity(bulletin, status);
+	}
+	bulletin->status = *status;
+}
+
+static void
+log_change(const OutboxBulletin *bulletin, const OutboxRelayStatus *status)
+{
+	const OutboxRelayStatus *before = &bulletin->status;
+
+	if (status->troubled && (!before->troubled || strcmp(status->text, before->text) != 0))
+		ereport(LOG, (errmsg("relay cannot publish: %s", status->text)));
+	else if (!status->troubled && before->troubled)
+		ereport(LOG, (errmsg("relay publishes again to stream \"%s\"", status->stream)));
+	else if (!status->troubled && status->phase == OUTBOX_DELIVERY_STREAMING &&
+			 before->phase != status->phase && before->published == 0)
+		ereport(LOG, (errmsg("relay is connected to stream \"%s\"", status->stream)));
+}
+
+static void
+show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status)
+{
+	char activity[2 * OUTBOX_TEXT_SIZE];
+
+	if (status->troubled)
+		snprintf(activity, sizeof(activity), "cannot publish: %s", status->text);
+	else if (status->phase == OUTBOX_DELIVERY_STREAMING)
+		snprintf(activity, sizeof(activity), "publishing to stream %s", status->stream);
+	else
+		snprintf(activity, sizeof(activity), "connecting");
+	pgstat_report_activity(STATE_RUNNING, activity);
+}
+
+static bool
+same_state(const OutboxRelayStatus *a, const OutboxRelayStatus *b)
+{
+	return a->phase == b->phase && a->troubled == b->troubled && a->cause == b->cause &&
+		   a->code == b->code && strcmp(a->text, b->text) == 0;
+}

@@ -1,0 +1,30 @@
+/*
+ * bulletin.h
+ *		Tells the world how a relay stands: shared memory, process title, log.
+ */
+#ifndef OUTBOX_INTERFACE_BULLETIN_H
+#define OUTBOX_INTERFACE_BULLETIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "application/relay.h"
+#include "infrastructure/postgres/shared.h"
+
+typedef struct OutboxBulletin
+{
+	int slot;
+	const char *stream;
+	OutboxRelayStatus status; /* as told last */
+} OutboxBulletin;
+
+/* Begins to tell of the relay in this slot; stream must stay. */
+extern void outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream);
+
+/* Tells how the relay stands; logs changes of state only.  now is the relay's clock. */
+extern void outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, int64_t now);
+
+/* Tells why the relay cannot even try. */
+extern void outbox_bulletin_misfit(OutboxBulletin *bulletin, bool fenced_copy, const char *reason);
+
+#endif

@@ -1,0 +1,338 @@
+/*
+ * launcher.c
+ *		The launcher: one relay for each database that has the extension.
+ *
+ * Whether a database has the extension can be seen only from inside, so the
+ * launcher starts a relay in each database once; a relay that finds nothing to
+ * do says so in its slot and leaves, and is started again only when a command
+ * announces a change.  The launcher itself is connected to no database, runs no
+ * domain code and never touches libnats: a crash of any worker resets the whole
+ * server, so relays are dynamic workers that PostgreSQL never restarts, and the
+ * launcher starts them again at a slowing pace.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_database.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+#include "utils/wait_event.h"
+
+#include "infrastructure/postgres/compat.h"
+#include "infrastructure/postgres/shared.h"
+#include "interface/launcher.h"
+#include "interface/settings.h"
+
+/* Pace of starts after failures: 1 s, doubling, at most a minute. */
+#define RESTART_FIRST_MS 1000
+#define RESTART_MAX_MS 60000
+/* A relay that ran this long before it failed starts afresh. */
+#define STEADY_MS 60000
+/* How long to wait before a worker process is asked for again. */
+#define NO_WORKER_MS 5000
+/* Seconds after which the launcher itself comes back after an error. */
+#define LAUNCHER_RESTART_S 1
+
+typedef struct Database
+{
+	Oid oid;
+	NameData name;
+	int slot;
+} Database;
+
+static BackgroundWorkerHandle **handles; /* of each slot's relay, or NULL */
+
+PGDLLEXPORT void outbox_launcher_main(Datum arg);
+
+static long supervise(void);
+static void reap(void);
+static List *list_databases(void);
+static void release_dropped(List *databases);
+static TimestampTz consider(const Database *database);
+static void after_end(int slot, const OutboxSlotInfo *info);
+static bool allowed(const char *database);
+static TimestampTz start(const Database *database);
+static void look_again(void);
+
+void
+outbox_launcher_register(void)
+{
+	BackgroundWorker worker = {
+		.bgw_name = "cleanoutbox launcher",
+		.bgw_type = "cleanoutbox launcher",
+		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+		.bgw_start_time = BgWorkerStart_RecoveryFinished,
+		.bgw_restart_time = LAUNCHER_RESTART_S,
+		.bgw_library_name = "cleanoutbox",
+		.bgw_function_name = "outbox_launcher_main",
+	};
+
+	RegisterBackgroundWorker(&worker);
+}
+
+void
+outbox_launcher_main(Datum arg)
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	handles = MemoryContextAllocZero(TopMemoryContext, sizeof(handles[0]) * outbox_shared_count());
+	outbox_shared_attach_launcher();
+
+	for (;;)
+	{
+		long timeout;
+
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		/* Not 0: the launcher must come back if somebody has ended it. */
+		if (ShutdownRequestPending)
+			proc_exit(1);
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+			look_again();
+		}
+		timeout = supervise();
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout >= 0 ? WL_TIMEOUT : 0),
+						 timeout, PG_WAIT_EXTENSION);
+	}
+}
+
+/* One round over all databases; returns the ms until the next one is due, -1: none is. */
+static long
+supervise(void)
+{
+	MemoryContext round =
+		AllocSetContextCreate(TopMemoryContext, "outbox launcher", ALLOCSET_SMALL_SIZES);
+	MemoryContext previous = MemoryContextSwitchTo(round);
+	List *databases = list_databases();
+	TimestampTz next = DT_NOEND;
+	ListCell *cell;
+
+	reap();
+	release_dropped(databases);
+	foreach(cell, databases)
+	{
+		Database *database = lfirst(cell);
+		TimestampTz due;
+
+		database->slot = outbox_shared_find(database->oid);
+		if (database->slot == OUTBOX_NO_SLOT)
+			database->slot = outbox_shared_claim(database->oid);
+		if (database->slot == OUTBOX_NO_SLOT)
+			continue;
+		due = consider(database);
+		next = Min(next, due);
+	}
+	MemoryContextSwitchTo(previous);
+	MemoryContextDelete(round);
+	return next == DT_NOEND ? -1 : TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
+}
+
+/* Takes note of the relays that have ended. */
+static void
+reap(void)
+{
+	for (int slot = 0; slot < outbox_shared_count(); slot++)
+	{
+		OutboxSlotInfo info;
+		pid_t pid;
+
+		if (handles[slot] == NULL || GetBackgroundWorkerPid(handles[slot], &pid) != BGWH_STOPPED)
+			continue;
+		outbox_shared_info(slot, &info);
+		after_end(slot, &info);
+	}
+}
+
+/* All databases that may have a relay, in the current context. */
+static List *
+list_databases(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	List *databases = NIL;
+	Relation catalog;
+	TableScanDesc scan;
+	HeapTuple tuple;
+
+	StartTransactionCommand();
+	(void) GetTransactionSnapshot();
+	catalog = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(catalog, 0, NULL);
+	while (HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
+	{
+		Form_pg_database row = (Form_pg_database) GETSTRUCT(tuple);
+		MemoryContext transaction;
+		Database *database;
+
+		if (!row->datallowconn || row->datistemplate ||
+			row->datconnlimit == OUTBOX_INVALID_DATABASE)
+			continue;
+		transaction = MemoryContextSwitchTo(caller);
+		database = palloc0(sizeof(Database));
+		database->oid = row->oid;
+		database->name = row->datname;
+		databases = lappend(databases, database);
+		MemoryContextSwitchTo(transaction);
+	}
+	table_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(caller);
+	return databases;
+}
+
+/* Takes back the slots of databases that are no longer there. */
+static void
+release_dropped(List *databases)
+{
+	for (int slot = 0; slot < outbox_shared_count(); slot++)
+	{
+		OutboxSlotInfo info;
+		ListCell *cell;
+		bool exists = false;
+
+		outbox_shared_info(slot, &info);
+		if (!OidIsValid(info.database) || handles[slot] != NULL)
+			continue;
+		foreach(cell, databases)
+			if (((Database *) lfirst(cell))->oid == info.database)
+				exists = true;
+		if (!exists)
+			outbox_shared_release(slot);
+	}
+}
+
+/* Does for one database what is due; returns when to come back. */
+static TimestampTz
+consider(const Database *database)
+{
+	int slot = database->slot;
+	OutboxSlotInfo info;
+	bool admitted = allowed(NameStr(database->name));
+
+	outbox_shared_info(slot, &info);
+	if (handles[slot] != NULL)
+	{
+		if (info.holds > 0 || !admitted)
+			TerminateBackgroundWorker(handles[slot]);
+		return DT_NOEND;
+	}
+	if (info.holds > 0)
+		return DT_NOEND;
+	if (!admitted)
+	{
+		outbox_shared_set_state(slot, OUTBOX_SLOT_EXCLUDED);
+		return DT_NOEND;
+	}
+	if (info.state == OUTBOX_SLOT_ABSENT || info.state == OUTBOX_SLOT_DISABLED)
+		return DT_NOEND;
+	if (info.start_after > GetCurrentTimestamp())
+		return info.start_after;
+	return start(database);
+}
+
+/* The relay has ended: on purpose, which it has said in its state, or not. */
+static void
+after_end(int slot, const OutboxSlotInfo *info)
+{
+	int failures = info->failures;
+	int delay;
+
+	pfree(handles[slot]);
+	handles[slot] = NULL;
+	if (info->state != OUTBOX_SLOT_RUNNING)
+	{
+		outbox_shared_set_failures(slot, 0, 0);
+		return;
+	}
+	if (info->holds > 0)
+	{
+		outbox_shared_set_state(slot, OUTBOX_SLOT_UNKNOWN);
+		return;
+	}
+	if (TimestampDifferenceExceeds(info->since, GetCurrentTimestamp(), STEADY_MS))
+		failures = 0;
+	delay = Min(RESTART_MAX_MS, RESTART_FIRST_MS << Min(failures, 6));
+	outbox_shared_set_failures(slot, failures + 1,
+							   TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay));
+	outbox_shared_set_state(slot, OUTBOX_SLOT_FAILED);
+}
+
+/* Does outbox.databases admit the database? */
+static bool
+allowed(const char *database)
+{
+	char *names = pstrdup(outbox_settings.databases ? outbox_settings.databases : "");
+	List *list;
+	ListCell *cell;
+
+	if (!SplitIdentifierString(names, ',', &list) || list == NIL)
+		return true;
+	foreach(cell, list)
+		if (strcmp(lfirst(cell), database) == 0 || strcmp(lfirst(cell), "*") == 0)
+			return true;
+	return false;
+}
+
+static TimestampTz
+start(const Database *database)
+{
+	BackgroundWorker worker = {
+		.bgw_type = "cleanoutbox relay",
+		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+		.bgw_start_time = BgWorkerStart_RecoveryFinished,
+		.bgw_restart_time = BGW_NEVER_RESTART,
+		.bgw_library_name = "cleanoutbox",
+		.bgw_function_name = "outbox_relay_main",
+		.bgw_main_arg = Int32GetDatum(database->slot),
+		.bgw_notify_pid = MyProcPid,
+	};
+	MemoryContext previous = MemoryContextSwitchTo(TopMemoryContext);
+	bool started;
+	TimestampTz retry = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), NO_WORKER_MS);
+
+	snprintf(worker.bgw_name, BGW_MAXLEN, "cleanoutbox relay for %s", NameStr(database->name));
+	/* Before the start: the relay itself may set another state at once. */
+	outbox_shared_set_state(database->slot, OUTBOX_SLOT_RUNNING);
+	started = RegisterDynamicBackgroundWorker(&worker, &handles[database->slot]);
+	MemoryContextSwitchTo(previous);
+	if (started)
+		return DT_NOEND;
+	handles[database->slot] = NULL;
+	outbox_shared_set_state(database->slot, OUTBOX_SLOT_NO_WORKER);
+	outbox_shared_set_failures(database->slot, 0, retry);
+	return retry;
+}
+
+/* Settings have changed: what was left out may be wanted now. */
+static void
+look_again(void)
+{
+	for (int slot = 0; slot < outbox_shared_count(); slot++)
+	{
+		OutboxSlotInfo info;
+
+		outbox_shared_info(slot, &info);
+		if (info.state == OUTBOX_SLOT_DISABLED || info.state == OUTBOX_SLOT_EXCLUDED)
+			outbox_shared_set_state(slot, OUTBOX_SLOT_UNKNOWN);
+	}
+}

@@ -1,0 +1,48 @@
+/*
+ * module.c
+ *		Loads the library.
+ *
+ * Preloaded, it brings shared memory, the launcher and with it the relays.
+ * Loaded later by a session, it can only record events; whoever creates the
+ * extension is told so.
+ */
+#include "postgres.h"
+
+#include "commands/extension.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "infrastructure/postgres/shared.h"
+#include "infrastructure/postgres/wakeup.h"
+#include "interface/launcher.h"
+#include "interface/settings.h"
+#include "interface/utility.h"
+
+PG_MODULE_MAGIC;
+
+void _PG_init(void);
+
+static void warn(void);
+
+void
+_PG_init(void)
+{
+	outbox_settings_define();
+	outbox_wakeup_install();
+	if (process_shared_preload_libraries_in_progress)
+	{
+		outbox_shared_request();
+		outbox_utility_install();
+		outbox_launcher_register();
+	}
+	else if (creating_extension)
+		warn();
+}
+
+static void
+warn(void)
+{
+	ereport(WARNING, errmsg("cleanoutbox is not in \"shared_preload_libraries\""),
+			errdetail("Events are recorded, but nothing publishes them."),
+			errhint("Add cleanoutbox to \"shared_preload_libraries\" and restart the server."));
+}

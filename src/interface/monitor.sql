@@ -1,0 +1,86 @@
+-- What a DBA looks at.
+CREATE FUNCTION outbox.relay_state(
+	OUT preloaded boolean, OUT worker text, OUT worker_since timestamptz, OUT pid integer, OUT failures integer,
+	OUT fenced_copy boolean, OUT phase text, OUT since timestamptz, OUT troubled boolean, OUT verdict text,
+	OUT code integer, OUT reason text, OUT attempt integer, OUT next_retry_at timestamptz, OUT stream text,
+	OUT in_flight integer, OUT published bigint, OUT duplicates bigint, OUT refused bigint, OUT retries bigint,
+	OUT conflicts bigint, OUT bytes bigint, OUT last_sequence numeric, OUT last_ack_at timestamptz,
+	OUT max_payload bigint, OUT max_message_size bigint)
+RETURNS record LANGUAGE c VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'outbox_monitor_relay_state';
+COMMENT ON FUNCTION outbox.relay_state() IS
+'What the relay of this database tells of itself, and the launcher of it, read from shared memory: the source of outbox.status and '
+'outbox.stat_relay. Counters start at 0 when the relay starts.';
+
+CREATE VIEW outbox.pending AS
+SELECT p.id, p.emitted_at, p.aggregate, p.aggregate_id, p.aggregate || '.' || p.action AS event_type, p.version,
+       p.xid, pg_catalog.length(p.payload) AS payload_bytes
+  FROM (SELECT e.*, c.new_snapshot, c.last_tx_id, c.last_id,
+               pg_catalog.max(e.id) OVER (PARTITION BY e.xid) AS tx_id
+          FROM outbox.cursor c
+          JOIN outbox.event e ON e.xid >= pg_catalog.pg_snapshot_xmin(c.old_snapshot)
+                             AND NOT pg_catalog.pg_visible_in_snapshot(e.xid, c.old_snapshot)
+         WHERE c.name = 'relay') p
+ WHERE p.new_snapshot IS NULL
+    OR NOT pg_catalog.pg_visible_in_snapshot(p.xid, p.new_snapshot)
+    OR (p.tx_id, p.id) > (p.last_tx_id, p.last_id);
+COMMENT ON VIEW outbox.pending IS
+'Committed events that are not known to be published yet, in no particular order. The relay writes its cursor at most 200 ms after the '
+'broker''s acknowledgement, so an event may stand here for that long after it arrived.';
+
+CREATE VIEW outbox.stat_relay AS
+SELECT r.pid, r.worker, r.worker_since, r.failures, r.phase, r.since, r.stream, r.in_flight, r.published, r.duplicates,
+       r.refused, r.retries, r.conflicts, r.bytes, r.last_sequence, r.last_ack_at, r.attempt, r.next_retry_at,
+       r.max_payload, r.max_message_size
+  FROM outbox.relay_state() r;
+COMMENT ON VIEW outbox.stat_relay IS
+'The relay''s counters since it started: published (acknowledged by the broker), duplicates (sent again and recognised by the broker), '
+'refused (now in outbox.dead_letter), retries (connections begun anew), conflicts (the stream did not stand where it should), bytes of '
+'payload; and the broker''s limits in bytes.';
+
+CREATE VIEW outbox.status AS
+SELECT s.state,
+       s.state IN ('publishing', 'idle') AS publishing,
+       CASE
+         WHEN s.state = 'paused' THEN s.paused_at
+         WHEN s.worker = 'running' AND s.pid IS NOT NULL THEN s.since
+         ELSE s.worker_since
+       END AS since,
+       CASE WHEN s.state = 'paused' THEN pg_catalog.concat_ws(': ', 'by ' || s.paused_by, s.pause_reason) ELSE s.reason END AS reason,
+       CASE s.state
+         WHEN 'not preloaded' THEN 'Add cleanoutbox to shared_preload_libraries and restart PostgreSQL.'
+         WHEN 'standby' THEN 'Nothing to do: the relay starts when this server is promoted.'
+         WHEN 'excluded' THEN 'Name this database in outbox.databases, or clear that setting, and reload.'
+         WHEN 'disabled' THEN 'ALTER DATABASE ... SET outbox.enabled = on, then reload the configuration.'
+         WHEN 'paused' THEN 'SELECT outbox.resume();'
+         WHEN 'no free worker slot' THEN 'Raise max_worker_processes and restart PostgreSQL; each database needs one worker.'
+         WHEN 'failing' THEN 'Look for the relay''s error in the server log; it is started again by itself.'
+         WHEN 'fenced copy' THEN 'This outbox was made on another server or in another database. To publish from here, drop and create the extension.'
+         WHEN 'broker unreachable' THEN 'Check that nats-server runs at outbox.nats_url; the relay tries again by itself and nothing is lost.'
+         WHEN 'not authorized' THEN 'Check outbox.nats_user and the outbox.nats_*_file settings, and the user''s permissions at the broker.'
+         WHEN 'misconfigured' THEN 'Repair what the reason names, at the broker or in the settings; the relay tries again by itself.'
+       END AS hint,
+       s.backlog, s.oldest AS oldest_pending, pg_catalog.clock_timestamp() - s.oldest AS lag,
+       s.last_ack_at, s.next_retry_at, s.dead_letters
+  FROM (SELECT r.*, b.backlog, b.oldest, d.dead_letters, p.paused_at, p.paused_by, p.reason AS pause_reason,
+               CASE
+                 WHEN pg_catalog.pg_is_in_recovery() THEN 'standby'
+                 WHEN NOT r.preloaded THEN 'not preloaded'
+                 WHEN r.worker IN ('excluded', 'disabled', 'no free worker slot') THEN r.worker
+                 WHEN p.paused_at IS NOT NULL THEN 'paused'
+                 WHEN r.worker = 'failed' THEN 'failing'
+                 WHEN r.worker <> 'running' OR r.pid IS NULL THEN 'starting'
+                 WHEN r.fenced_copy THEN 'fenced copy'
+                 WHEN r.troubled AND r.verdict = 'unauthorized' THEN 'not authorized'
+                 WHEN r.troubled AND r.verdict = 'misconfigured' THEN 'misconfigured'
+                 WHEN r.troubled AND r.phase <> 'streaming' THEN 'broker unreachable'
+                 WHEN r.phase <> 'streaming' THEN 'starting'
+                 WHEN b.backlog > 0 THEN 'publishing'
+                 ELSE 'idle'
+               END AS state
+          FROM outbox.relay_state() r LEFT JOIN outbox.paused p ON true,
+               (SELECT pg_catalog.count(*) AS backlog, pg_catalog.min(p.emitted_at) AS oldest FROM outbox.pending p) b,
+               (SELECT pg_catalog.count(*) AS dead_letters FROM outbox.dead_letter) d) s;
+COMMENT ON VIEW outbox.status IS
+'One row: is this database''s outbox published, if not why, since when, and what to do. backlog counts the rows of outbox.pending; lag is '
+'the age of the oldest of them.';

@@ -1,0 +1,74 @@
+/*
+ * settings.h
+ *		The settings, outbox.*, as the rest of the interface reads them.
+ */
+#ifndef OUTBOX_INTERFACE_SETTINGS_H
+#define OUTBOX_INTERFACE_SETTINGS_H
+
+#include <stdbool.h>
+
+typedef struct OutboxSettings
+{
+	/* server level: changed by reload */
+	char *nats_url; /* list, comma separated */
+	char *nats_credentials_file;
+	char *nats_nkey_seed_file;
+	char *nats_user;
+	char *nats_password_file;
+	char *nats_token_file;
+	bool nats_tls;
+	char *nats_tls_ca_file;
+	char *nats_tls_cert_file;
+	char *nats_tls_key_file;
+	int connect_timeout; /* ms */
+	char *databases; /* list, comma separated; '' or '*': all */
+
+	/* per database */
+	bool enabled;
+	char *stream; /* '' or with {database}: OUTBOX_{database} */
+	bool stream_create;
+	char *subject_template;
+	int envelope; /* OutboxEnvelopeMode */
+	int publish_mode; /* OutboxPublishMode */
+	int notifier; /* OutboxNotifier */
+	char *notify_channel; /* '': off */
+	int poll_interval; /* ms */
+	int batch_size; /* events */
+	int max_in_flight; /* messages */
+	int max_in_flight_bytes; /* kB */
+	int ack_timeout; /* ms */
+	int retention; /* s */
+	int hold_time; /* s */
+	int retry_initial; /* ms */
+	int retry_max; /* ms */
+	bool serialize_aggregates;
+
+	/* per session, captured at emit */
+	char *traceparent;
+	char *tracestate;
+	char *correlation_id;
+	char *causation_id;
+	char *actor;
+} OutboxSettings;
+
+typedef enum OutboxPublishMode
+{
+	OUTBOX_PUBLISH_FENCED, /* the stream is ours alone */
+	OUTBOX_PUBLISH_SHARED /* others write to the stream, too */
+} OutboxPublishMode;
+
+typedef enum OutboxNotifier
+{
+	OUTBOX_NOTIFIER_COMMIT,
+	OUTBOX_NOTIFIER_POLL
+} OutboxNotifier;
+
+extern OutboxSettings outbox_settings;
+
+/* outbox.subject_template, parsed. */
+extern const struct OutboxTemplate *outbox_settings_template(void);
+
+/* Defines all settings; from _PG_init only. */
+extern void outbox_settings_define(void);
+
+#endif

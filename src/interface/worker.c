@@ -1,0 +1,328 @@
+/*
+ * worker.c
+ *		The relay's process: binds the store and the broker to the relay, and
+ *		turns it.
+ *
+ * The loop waits, reloads, takes one step, reports.  No transaction is open
+ * while it waits.  It ends
+ *	- on purpose (no extension, disabled, asked to look again): it says so in its
+ *	  slot and exits with 0;
+ *	- by an error: the launcher starts it again.
+ * It leaves by _exit, so that no exit handler runs beside the threads of libnats.
+ */
+#include "postgres.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "infrastructure/postgres/catalog.h"
+#include "infrastructure/postgres/identity.h"
+#include "infrastructure/postgres/ring.h"
+#include "infrastructure/postgres/shared.h"
+#include "infrastructure/postgres/store.h"
+#include "interface/binding.h"
+#include "interface/bulletin.h"
+#include "interface/settings.h"
+#include "interface/waiter.h"
+
+/* How long an unusable secret file is left alone. */
+#define MISFIT_RETRY_MS 5000
+#define STANDSTILL_MS 60000
+/* How often to look whether old events can go: some times per retention. */
+#define HOUSEKEEPING_TURNS 20
+#define HOUSEKEEPING_MIN_US INT64CONST(1000000)
+#define HOUSEKEEPING_MAX_US INT64CONST(60000000)
+#define STRUCTURED_PAYLOAD_MAX ((size_t) 64 * 1024 * 1024)
+
+typedef struct Worker
+{
+	int slot;
+	OutboxBinding binding;
+	OutboxIdentity identity;
+	OutboxStore *store;
+	OutboxNatsBroker *broker;
+	OutboxRelay *relay; /* NULL until the settings fit */
+	OutboxRelayOptions options;
+	OutboxRing ring;
+	int64_t housekeeping_at; /* when to look after the ring again */
+	OutboxBulletin bulletin;
+	bool paused; /* by outbox.pause */
+} Worker;
+
+PGDLLEXPORT void outbox_relay_main(Datum arg);
+
+static void leave_without_handlers(int code, Datum arg);
+static void connect_to_database(Worker *worker);
+static void pin_settings(void);
+static bool look_around(Worker *worker);
+static void leave(Worker *worker, OutboxSlotState state);
+static void mind_signals(Worker *worker);
+static void bind_settings(Worker *worker, bool reconnect);
+static void turn(Worker *worker);
+static long stand_still(Worker *worker);
+static void keep_house(Worker *worker);
+static bool fits(const Worker *worker);
+static long ms_until(int64_t wake_at);
+static int64_t now_us(void);
+
+void
+outbox_relay_main(Datum arg)
+{
+	Worker *worker = MemoryContextAllocZero(TopMemoryContext, sizeof(Worker));
+
+	on_proc_exit(leave_without_handlers, (Datum) 0);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	worker->slot = DatumGetInt32(arg);
+	connect_to_database(worker);
+	if (!look_around(worker))
+		leave(worker, OUTBOX_SLOT_ABSENT);
+	if (!outbox_settings.enabled)
+		leave(worker, OUTBOX_SLOT_DISABLED);
+
+	MemoryContextSwitchTo(TopMemoryContext);
+	worker->store = outbox_store_create();
+	outbox_ring_load(&worker->ring, worker->slot);
+	worker->broker = outbox_nats_broker_create();
+	if (worker->broker == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not prepare the NATS connection")));
+	outbox_bulletin_open(&worker->bulletin, worker->slot, worker->binding.stream);
+	bind_settings(worker, false);
+	for (;;)
+	{
+		mind_signals(worker);
+		turn(worker);
+	}
+}
+
+static void
+leave_without_handlers(int code, Datum arg)
+{
+	_exit(code);
+}
+
+static void
+connect_to_database(Worker *worker)
+{
+	OutboxSlotInfo info;
+
+	outbox_shared_info(worker->slot, &info);
+	outbox_shared_attach(worker->slot);
+	BackgroundWorkerInitializeConnectionByOid(info.database, InvalidOid, 0);
+	pin_settings();
+}
+
+/* What a database or role may set for its sessions must not change the relay's ways. */
+static void
+pin_settings(void)
+{
+	static const char *const pinned[][2] = {
+		{"search_path", "pg_catalog, pg_temp"},
+		{"synchronous_commit", "off"},
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_deferrable", "off"},
+		{"statement_timeout", "0"},
+		{"lock_timeout", "10s"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"row_security", "on"},
+		{"jit", "off"},
+		{"max_parallel_workers_per_gather", "0"},
+	};
+
+	for (int i = 0; i < lengthof(pinned); i++)
+		SetConfigOption(pinned[i][0], pinned[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* Is the extension here?  If so, reads what identifies this outbox. */
+static bool
+look_around(Worker *worker)
+{
+	OutboxBinding *binding = &worker->binding;
+	bool found;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	found = OidIsValid(outbox_catalog_extension());
+	if (found)
+	{
+		char *name = get_database_name(MyDatabaseId);
+
+		outbox_identity_load(&worker->identity);
+		worker->paused = outbox_catalog_has_rows("paused");
+		strlcpy(binding->uuid, worker->identity.uuid, sizeof(binding->uuid));
+		strlcpy(binding->database, pg_server_to_any(name, strlen(name), PG_UTF8),
+				sizeof(binding->database));
+	}
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return found;
+}
+
+/* Ends on purpose. */
+static void
+leave(Worker *worker, OutboxSlotState state)
+{
+	if (worker->relay)
+		outbox_relay_pause(worker->relay, now_us());
+	outbox_shared_set_state(worker->slot, state);
+	proc_exit(0);
+}
+
+static void
+mind_signals(Worker *worker)
+{
+	if (ProcDiePending)
+	{
+		/* Nothing is open: write down how far we are, and go quietly. */
+		ProcDiePending = false;
+		InterruptPending = false;
+		if (worker->relay)
+			outbox_relay_pause(worker->relay, now_us());
+		proc_exit(0);
+	}
+	CHECK_FOR_INTERRUPTS();
+	if (outbox_shared_take_announcement(worker->slot))
+		leave(worker, OUTBOX_SLOT_UNKNOWN);
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+		if (!outbox_settings.enabled)
+			leave(worker, OUTBOX_SLOT_DISABLED);
+		bind_settings(worker, true);
+	}
+}
+
+/* Takes the settings as they are now; starts the relay when they first fit. */
+static void
+bind_settings(Worker *worker, bool reconnect)
+{
+	OutboxRelayPorts ports = {
+		.store = &outbox_postgres_store,
+		.store_self = worker->store,
+		.broker = &outbox_nats_broker,
+		.broker_self = worker->broker,
+	};
+
+	outbox_shared_set_wakeable(worker->slot, outbox_settings.notifier == OUTBOX_NOTIFIER_COMMIT);
+	outbox_store_announce_on(worker->store, outbox_settings.notify_channel);
+	worker->binding.reason[0] = '\0';
+	worker->housekeeping_at = 0;
+	if (worker->paused || !worker->identity.native || !outbox_binding_prepare(&worker->binding) ||
+		!outbox_binding_broker(&worker->binding, worker->broker))
+		return;
+	outbox_binding_relay(&worker->binding, &worker->options);
+	if (worker->relay)
+	{
+		outbox_relay_reconfigure(worker->relay, &worker->options, reconnect, now_us());
+		return;
+	}
+	ports.scratch_size =
+		outbox_envelope_scratch_size(worker->options.envelope.mode, STRUCTURED_PAYLOAD_MAX);
+	ports.scratch = MemoryContextAllocHuge(TopMemoryContext, ports.scratch_size);
+	worker->relay = MemoryContextAllocZero(TopMemoryContext, sizeof(OutboxRelay));
+	outbox_relay_init(worker->relay, &worker->options, &ports,
+					  (uint64) GetCurrentTimestamp() ^ MyProcPid, now_us());
+}
+
+/* One step, a report, and the wait for what comes next. */
+static void
+turn(Worker *worker)
+{
+	static bool woken = true;
+	long timeout;
+	OutboxWakes wakes;
+
+	if (fits(worker))
+	{
+		OutboxRelayStep step = outbox_relay_step(worker->relay, now_us(), woken);
+
+		timeout = step.busy ? 0 : ms_until(step.wake_at);
+		if (!step.busy)
+			outbox_bulletin_relay(&worker->bulletin, worker->relay, now_us());
+		if (now_us() >= worker->housekeeping_at)
+			keep_house(worker);
+	}
+	else
+		timeout = stand_still(worker);
+	wakes = outbox_waiter_wait(worker->broker, timeout);
+	woken = wakes.latch;
+	outbox_nats_broker_process(worker->broker, wakes.readable || wakes.latch, wakes.writable);
+	if (outbox_nats_broker_overdue(worker->broker))
+		ereport(ERROR,
+				(errcode(ERRCODE_CONNECTION_FAILURE),
+				 errmsg("connecting to NATS hangs beyond its timeout"),
+				 errdetail("The process has to end, since the library cannot be interrupted.")));
+}
+
+/* Publishes nothing, and tells why; returns the time to do so for. */
+static long
+stand_still(Worker *worker)
+{
+	if (worker->paused)
+		outbox_bulletin_misfit(&worker->bulletin, false, "publishing is paused");
+	else
+		outbox_bulletin_misfit(&worker->bulletin, !worker->identity.native, worker->binding.reason);
+	/* A pause and an identity last until they are announced to have changed. */
+	if (worker->paused || !worker->identity.native)
+		return STANDSTILL_MS;
+	bind_settings(worker, true);
+	return fits(worker) ? 0 : MISFIT_RETRY_MS;
+}
+
+/* Lets old events go, as far as all before them is written down. */
+static void
+keep_house(Worker *worker)
+{
+	const char *settled = outbox_store_settled_snapshot(worker->store);
+	int64 retention =
+		Max(outbox_settings.retention, outbox_settings.hold_time) * INT64CONST(1000000);
+
+	if (settled == NULL)
+		return;
+	outbox_ring_turn(&worker->ring, worker->slot, settled, retention);
+	worker->housekeeping_at =
+		now_us() +
+		Min(Max(retention / HOUSEKEEPING_TURNS, HOUSEKEEPING_MIN_US), HOUSEKEEPING_MAX_US);
+}
+
+static bool
+fits(const Worker *worker)
+{
+	return worker->relay != NULL && worker->binding.reason[0] == '\0';
+}
+
+static long
+ms_until(int64_t wake_at)
+{
+	int64_t us = wake_at - now_us();
+
+	return us <= 0 ? 0 : (long) Min((us + 999) / 1000, 60000);
+}
+
+/* A clock that never goes back. */
+static int64_t
+now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64CONST(1000000) + now.tv_nsec / 1000;
+}

@@ -1,0 +1,1 @@
+SELECT shop.advance_order('placed', 'paid');

@@ -1,0 +1,69 @@
+# What the relay does not do while it waits: hold a transaction, hold back VACUUM.
+use strict;
+use warnings;
+use Test::More;
+use Time::HiRes qw(sleep);
+use OutboxBroker;
+use OutboxTest;
+
+my $broker = OutboxBroker->new->start;
+my $node = new_node('main', $broker, conf => 'autovacuum = off');
+query($node, q{CREATE TABLE work AS SELECT generate_series(1, 1000) AS i});
+drained($node, 'ready');
+
+# Samples the relay; the longest row of samples that show the same xmin.
+sub watch
+{
+	my ($name) = @_;
+	my ($busy, $longest, $row, $last, $samples) = (0, 0, 0, '', 60);
+	foreach (1 .. $samples)
+	{
+		my (undef, $seen) = try_query($node, q{SELECT coalesce(backend_xmin::text, ''), coalesce(xact_start::text, '') FROM pg_stat_activity WHERE backend_type = 'cleanoutbox relay'});
+		$seen = '' if $seen eq '|';
+		$row = $seen ne '' && $seen eq $last ? $row + 1 : 0;
+		$longest = $row if $row > $longest;
+		$last = $seen;
+		$busy++ if $seen ne '';
+	}
+	cmp_ok($longest, '<', 20, "$name: it stays in no transaction ($busy of $samples samples saw one)");
+	return $busy;
+}
+
+# VACUUM takes away what was deleted just now.
+sub vacuums
+{
+	my ($name) = @_;
+	query($node, 'DELETE FROM work; INSERT INTO work SELECT generate_series(1, 1000)');
+	my (undef, undef, $said) = try_query($node, 'VACUUM (VERBOSE) work');
+	like($said, qr/tuples: \d{4,} removed, \d+ remain, 0 are dead but not yet removable/, $name);
+}
+
+is(watch('idle'), 0, 'idle, it is in none at all');
+vacuums('VACUUM is not held back by an idle relay');
+
+$broker->kill9;
+query($node, q{SELECT count(outbox.emit('bulk', (i % 10)::text, 'made', jsonb_build_object('i', i, 'fill', repeat('x', 1000)))) FROM generate_series(1, 20000) i});
+state_is($node, 'broker unreachable', 'the broker is away, and much waits', {}, backlog => 20000);
+is(watch('the broker is away'), 0, 'it waits outside of transactions');
+vacuums('VACUUM is not held back by a backlog');
+$broker->start;
+eventually('it publishes', sub { $broker->count('OUTBOX_postgres') > 0 });
+$broker->pause;
+eventually('the broker stands still in the middle', sub { (try_query($node, 'SELECT in_flight FROM outbox.stat_relay'))[1] =~ /^[1-9]/ });
+watch('the broker stands still');
+vacuums('VACUUM is not held back by messages in flight');
+$broker->resume;
+drained($node, 'all is published in the end');
+same_as_log($node, $broker, 'nothing is lost or twice', { brief => 1 });
+
+# Polling by itself makes no noise: no WAL, no writing transactions.
+query($node, 'CHECKPOINT');
+my $before = query($node, q{SELECT pg_current_wal_insert_lsn() || ' ' || pg_snapshot_xmax(pg_current_snapshot())});
+my $polls = sub { query($node, q{SELECT sum(xact_commit) FROM pg_stat_database WHERE datname = 'postgres'}) };
+set_conf($node, 'outbox.poll_interval' => '10ms');
+my $start = $polls->();
+eventually('the relay polls', sub { $polls->() > $start + 200 });
+is(query($node, q{SELECT pg_snapshot_xmax(pg_current_snapshot())}), (split ' ', $before)[1], 'without taking transaction ids');
+
+$node->stop;
+done_testing();

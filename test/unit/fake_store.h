@@ -1,0 +1,143 @@
+/*
+ * fake_store.h
+ *		A database in memory, and the relay's store over it.
+ *
+ * The database knows transactions that run side by side, lock the aggregates they
+ * emit for, commit in any order, synchronously or not, or abort.  WAL is a number
+ * that every commit and every write of the store raises; a crash forgets what
+ * lies beyond the flushed part.  The store keeps its cursor three times: as the
+ * process remembers it, as it was persisted, and as a crash would leave it.
+ */
+#ifndef OUTBOX_TEST_FAKE_STORE_H
+#define OUTBOX_TEST_FAKE_STORE_H
+
+#include "application/ports.h"
+
+#define FAKE_ROWS 512
+#define FAKE_TRANSACTIONS 256
+#define FAKE_AGGREGATES 8
+
+typedef enum FakeKind
+{
+	FAKE_PLAIN,
+	FAKE_REFUSED, /* the broker will refuse it */
+	FAKE_ILLEGAL, /* cannot be sealed */
+	FAKE_TOO_LARGE /* over the broker's max_payload */
+} FakeKind;
+
+typedef enum FakeState
+{
+	FAKE_RUNNING,
+	FAKE_COMMITTED,
+	FAKE_ABORTED
+} FakeState;
+
+typedef struct FakeTransaction
+{
+	uint64_t xid;
+	FakeState state;
+	uint64_t commit_lsn;
+	int rows; /* that were not rolled back to a savepoint */
+	int64_t last; /* id of the last of them */
+} FakeTransaction;
+
+typedef struct FakeRow
+{
+	int64_t id;
+	int transaction;
+	int aggregate;
+	FakeKind kind;
+	size_t payload_length;
+	bool rolled_back; /* to a savepoint */
+	bool settled; /* ever */
+	bool dead_letter;
+	uint64_t dead_lsn;
+} FakeRow;
+
+typedef struct FakeSnapshot
+{
+	OutboxSnapshot snapshot;
+	uint64_t running[FAKE_TRANSACTIONS];
+} FakeSnapshot;
+
+typedef struct FakeCursor
+{
+	FakeSnapshot old_snapshot;
+	FakeSnapshot new_snapshot;
+	bool open;
+	OutboxPosition position;
+	uint64_t sequence;
+	int64_t created;
+	uint64_t lsn; /* of the write, when persisted */
+} FakeCursor;
+
+typedef struct FakeStore
+{
+	/* the database */
+	FakeTransaction transactions[FAKE_TRANSACTIONS];
+	int transaction_count;
+	FakeRow rows[FAKE_ROWS];
+	int row_count;
+	int locks[FAKE_AGGREGATES]; /* transaction + 1, 0: free */
+	uint64_t next_xid;
+	uint64_t oldest_xid; /* all below finished before the last crash */
+	int64_t next_id;
+	uint64_t lsn;
+	uint64_t flushed;
+	FakeCursor saved[2]; /* the last persisted, and a durable one */
+	bool durable_intervals;
+
+	/* the store's process */
+	FakeCursor cursor;
+	int entries[FAKE_ROWS]; /* rows of the open interval, in order */
+	int entry_count;
+	int next; /* entry to hand out */
+	bool dirty;
+	uint64_t settled_events; /* in this process */
+	uint64_t fetches;
+
+	/* Told of every event that becomes settled; NULL: nobody. */
+	void (*on_settle)(void *context, int row);
+	void *context;
+	char texts[FAKE_ROWS][16];
+} FakeStore;
+
+extern const OutboxStoreRoutine fake_store; /* self: FakeStore */
+
+/*
+ * durable_intervals: an interval is durable before its first event is handed out,
+ * so a new process reads the same events in the same order.
+ */
+extern void fake_store_init(FakeStore *store, bool durable_intervals);
+
+/* Another life has settled up to here. */
+extern void fake_store_settled_before(FakeStore *store, uint64_t sequence, int64_t created);
+
+extern int fake_store_begin(FakeStore *store);
+
+/* The row, or -1 when another transaction holds the aggregate, or all is full. */
+extern int fake_store_emit(FakeStore *store, int transaction, int aggregate, FakeKind kind,
+						   size_t payload_length);
+
+/* Undoes the transaction's last row; false: none. */
+extern bool fake_store_roll_back(FakeStore *store, int transaction);
+extern void fake_store_commit(FakeStore *store, int transaction, bool synchronous);
+extern void fake_store_abort(FakeStore *store, int transaction);
+
+/* The process is killed and starts again at the persisted cursor. */
+extern void fake_store_restart(FakeStore *store);
+
+/* The database crashes: WAL survives up to lsn, at least the flushed part. */
+extern void fake_store_crash(FakeStore *store, uint64_t lsn);
+
+/* The row of an event id that exists and is committed, or -1. */
+extern int fake_store_find(const FakeStore *store, int64_t id);
+extern bool fake_store_committed(const FakeStore *store, int row);
+
+/* The committed row is flushed: a crash cannot undo it. */
+extern bool fake_store_durable_row(const FakeStore *store, int row);
+
+/* Is the row settled, as the process remembers? */
+extern bool fake_store_row_settled(const FakeStore *store, int row);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * fake_world.h
+ *		A relay between a fake database and a fake broker, in a time of its own.
+ *
+ * The relay is called only when it asked to be, when the broker has news, or when
+ * a commit wakes it, so whatever it forgets to ask for shows as being stuck.
+ * While it runs, the world checks:
+ *	- what is published has committed, and no crash can undo it;
+ *	- what is settled was stored or is a dead letter, and counted once;
+ *	- at or below the floor nothing is stored that is not settled, as long as the
+ *	  broker keeps what it has stored;
+ *	- limits of what is in flight; no spinning;
+ *	- no second copy within the duplicate window, or at all where the plan promises
+ *	  it (world_promises_once).
+ * A broken promise is printed and leaves by longjmp to world.broken.
+ */
+#ifndef OUTBOX_TEST_FAKE_WORLD_H
+#define OUTBOX_TEST_FAKE_WORLD_H
+
+#include <setjmp.h>
+
+#include "application/relay.h"
+#include "unit/fake_broker.h"
+#include "unit/fake_store.h"
+
+#define MS INT64_C(1000)
+#define SECOND INT64_C(1000000)
+#define UUID "6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e11"
+
+/* What a schedule is made of. */
+typedef struct Plan
+{
+	bool fenced;
+	bool durable;
+	bool intruders; /* somebody else writes to the stream */
+	bool losses; /* the broker loses what it has stored */
+	bool crashes; /* of the database */
+	bool restarts; /* of the relay's process */
+	bool outages; /* of the broker */
+	bool switches; /* of the publish mode */
+	bool past; /* ids were given out before, to other events */
+	int poison; /* events that cannot be published, per 1000 */
+	int actions;
+} Plan;
+
+/* What has happened to a row. */
+typedef struct Fate
+{
+	int copies;
+	int64_t stored_at; /* the last copy */
+	bool lost; /* by the broker, after it was stored */
+} Fate;
+
+typedef struct Totals
+{
+	uint64_t events;
+	uint64_t steps;
+	uint64_t restarts;
+	uint64_t crashes;
+	uint64_t once; /* schedules in which once was checked */
+	uint64_t contiguous;
+	OutboxRelayCounters counters;
+} Totals;
+
+typedef struct World
+{
+	Plan plan;
+	FakeStore store;
+	FakeBroker broker;
+	OutboxRelay relay;
+	OutboxRelayOptions options;
+	OutboxRelayStep step;
+	uint64_t random;
+	int64_t now;
+	bool woken;
+	bool trace;
+	Fate fates[FAKE_ROWS];
+	int running[8]; /* transactions */
+	int running_count;
+	int lives; /* of the relay's process */
+	uint64_t checked_floor;
+	int64_t checked_created;
+	uint64_t sent_before; /* by earlier lives */
+	int steps_now; /* at this very moment */
+	jmp_buf broken;
+	char scratch[16384];
+} World;
+
+extern World world;
+extern Totals totals;
+
+/* Chance, from world.random. */
+extern uint64_t world_draw(void);
+extern int world_up_to(int most);
+extern bool world_chance(int per_mille);
+
+/* A promise is broken. */
+extern void world_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* What happens, when world.trace. */
+extern void world_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Lets the fakes tell the world. */
+extern void world_listen(void);
+
+/* A new process of the relay; and the end of one, whose counts must be right. */
+extern void world_start_relay(void);
+extern void world_bury_relay(void);
+
+/* Lets the relay and the broker go on until this moment. */
+extern void world_run_until(int64_t end);
+
+/* Does the plan promise that no event is ever stored twice? */
+extern bool world_promises_once(void);
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * fence_test.c
+ *		Which stream sequence the next message must find.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "domain/fence.h"
+
+#define CREATED 77
+
+static OutboxFence
+fence_at(uint64_t floor)
+{
+	OutboxFence fence;
+
+	outbox_fence_init(&fence, floor, CREATED);
+	return fence;
+}
+
+static void
+predictions_start_at_the_floor(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	assert_int_equal(outbox_fence_open(&fence, 13, CREATED), OUTBOX_FENCE_SAME);
+	assert_int_equal(fence.next, 10);
+	outbox_fence_advance(&fence);
+	assert_int_equal(fence.next, 11);
+}
+
+static void
+the_edge_is_where_the_stream_ends(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	outbox_fence_open(&fence, 12, CREATED);
+	assert_false(outbox_fence_at_edge(&fence));
+	outbox_fence_advance(&fence);
+	assert_false(outbox_fence_at_edge(&fence));
+	outbox_fence_advance(&fence);
+	assert_true(outbox_fence_at_edge(&fence));
+	outbox_fence_advance(&fence);
+	assert_false(outbox_fence_at_edge(&fence));
+}
+
+static void
+there_is_no_edge_without_doubt(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	outbox_fence_open(&fence, 10, CREATED);
+	assert_false(outbox_fence_at_edge(&fence));
+	outbox_fence_open(&fence, 12, CREATED);
+	outbox_fence_conflict(&fence);
+	outbox_fence_open(&fence, 12, CREATED);
+	assert_int_equal(fence.next, 12);
+	assert_false(outbox_fence_at_edge(&fence));
+}
+
+static void
+the_floor_rises_without_gaps(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	outbox_fence_open(&fence, 10, CREATED);
+	outbox_fence_settle(&fence, 11);
+	assert_int_equal(fence.floor, 11);
+	outbox_fence_settle(&fence, 13);
+	assert_int_equal(fence.floor, 11);
+	outbox_fence_settle(&fence, 12);
+	assert_int_equal(fence.floor, 12);
+	assert_int_equal(fence.highest, 13);
+	outbox_fence_drained(&fence);
+	assert_int_equal(fence.floor, 13);
+}
+
+static void
+a_conflict_lasts_until_all_is_settled(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	outbox_fence_open(&fence, 12, CREATED);
+	outbox_fence_conflict(&fence);
+	outbox_fence_open(&fence, 14, CREATED);
+	assert_true(fence.astray);
+	outbox_fence_drained(&fence);
+	assert_false(fence.astray);
+	assert_int_equal(fence.next, 14);
+	assert_int_equal(fence.floor, 14);
+}
+
+static void
+a_conflict_is_forgotten_when_the_stream_ends_at_the_floor(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	outbox_fence_open(&fence, 11, CREATED);
+	outbox_fence_conflict(&fence);
+	outbox_fence_settle(&fence, 11);
+	outbox_fence_open(&fence, 11, CREATED);
+	assert_false(fence.astray);
+	assert_int_equal(fence.next, 11);
+}
+
+static void
+another_stream_has_no_floor(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	assert_int_equal(outbox_fence_open(&fence, 50, CREATED + 1), OUTBOX_FENCE_NEW);
+	assert_int_equal(fence.floor, 0);
+	assert_int_equal(fence.next, 0);
+	assert_int_equal(fence.created, CREATED + 1);
+	assert_int_equal(outbox_fence_open(&fence, 50, CREATED + 1), OUTBOX_FENCE_SAME);
+}
+
+static void
+a_stream_that_lost_its_end_lowers_the_floor(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	assert_int_equal(outbox_fence_open(&fence, 8, CREATED), OUTBOX_FENCE_SETBACK);
+	assert_int_equal(fence.floor, 8);
+	assert_int_equal(fence.next, 8);
+}
+
+static void
+duplicates_lie_between_the_floor_and_what_was_sent(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	outbox_fence_open(&fence, 12, CREATED);
+	assert_false(outbox_fence_admits(&fence, 0, true));
+	assert_false(outbox_fence_admits(&fence, 10, true));
+	assert_true(outbox_fence_admits(&fence, 11, true));
+	assert_true(outbox_fence_admits(&fence, 12, true));
+	assert_false(outbox_fence_admits(&fence, 13, true));
+	for (int i = 0; i < 3; i++)
+		outbox_fence_advance(&fence);
+	assert_true(outbox_fence_admits(&fence, 13, true));
+	assert_false(outbox_fence_admits(&fence, 14, true));
+	assert_true(outbox_fence_admits(&fence, 1000, false));
+	assert_false(outbox_fence_admits(&fence, 10, false));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(predictions_start_at_the_floor),
+		cmocka_unit_test(the_edge_is_where_the_stream_ends),
+		cmocka_unit_test(there_is_no_edge_without_doubt),
+		cmocka_unit_test(the_floor_rises_without_gaps),
+		cmocka_unit_test(a_conflict_lasts_until_all_is_settled),
+		cmocka_unit_test(a_conflict_is_forgotten_when_the_stream_ends_at_the_floor),
+		cmocka_unit_test(another_stream_has_no_floor),
+		cmocka_unit_test(a_stream_that_lost_its_end_lowers_the_floor),
+		cmocka_unit_test(duplicates_lie_between_the_floor_and_what_was_sent),
+	};
+
+	return cmocka_run_group_tests_name("fence", tests, NULL, NULL);
+}

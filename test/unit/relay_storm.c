@@ -1,0 +1,497 @@
+/*
+ * relay_storm.c
+ *		Drives the relay through random schedules and checks the promises.
+ *
+ * relay_storm [SCHEDULES [SEED]]: prints the seed and a summary.  When a promise
+ * breaks, it prints the schedule's own seed and replays that schedule with all
+ * that happened; `relay_storm 1 THAT_SEED` does the same again.
+ *
+ * A *schedule* is a database, a stream, settings and odds drawn from its seed, and
+ * some hundred actions: transactions that begin, emit, roll back, commit and
+ * abort; kills of the relay's process, crashes of the database; the broker killed,
+ * cut off, full, without leader or rights, its stream set back or made anew or
+ * written to by others; reloads; and time.  At the end all is mended and the relay
+ * must come to rest.
+ *
+ * A message that a killed process has sent may still arrive after the next process
+ * has looked at the stream, but only where intervals are durable: where they are
+ * not, the next process may send in another order, and no fence holds off what its
+ * predecessor sent.  No message travels longer than the broker remembers ids.
+ *
+ * While the relay runs, the world checks what fake_world.h says.  At the end:
+ *	- nothing is left behind, in flight, unsettled or not written down;
+ *	- every committed event is in the stream, or is one that cannot be published
+ *	  and is a dead letter, unless the broker lost it after storing it.
+ * And where it is promised:
+ *	- *once*: no second copy ever, with a fence, as long as the stream keeps what it
+ *	  has stored;
+ *	- *in order*: within an aggregate the stream's order is commit order, unless
+ *	  somebody else writes to a stream that should be the relay's alone: a foreign
+ *	  message in the place of a lost one lets later ones pass the fence;
+ *	- *contiguous*: a transaction's events follow each other, with a fence, on such
+ *	  a stream, in one process or with durable intervals.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "domain/backoff.h"
+#include "unit/fake_world.h"
+
+static OutboxTemplate subject_template;
+
+static void
+draw_options(void)
+{
+	OutboxRelayOptions *options = &world.options;
+
+	options->retry_initial = (1 + world_up_to(9)) * MS;
+	options->retry_max = options->retry_initial * (1 + world_up_to(20));
+	options->ack_timeout = (20 + world_up_to(200)) * MS;
+	options->poll_interval = (50 + world_up_to(400)) * MS;
+	options->persist_interval = world_chance(300) ? 0 : world_up_to(100) * MS;
+	options->max_in_flight = world_chance(200) ? 1 : 1 + world_up_to(39);
+	options->max_in_flight_bytes = world_chance(200) ? (size_t) (1 + world_up_to(6000)) : 1 << 20;
+	options->batch_size = 1 + world_up_to(15);
+	options->fenced = world.plan.fenced;
+	options->envelope = (OutboxEnvelopeOptions){.mode = OUTBOX_ENVELOPE_PLAIN,
+												.template = &subject_template,
+												.database = "shop",
+												.uuid = UUID};
+}
+
+static void
+begin(void)
+{
+	int transaction;
+
+	if (world.running_count == 8 || world.store.row_count > FAKE_ROWS - 40)
+		return;
+	transaction = fake_store_begin(&world.store);
+	if (transaction < 0)
+		return;
+	world.running[world.running_count++] = transaction;
+	world_note("begin %d", transaction);
+}
+
+static void
+emit(int slot)
+{
+	FakeKind kind = FAKE_PLAIN;
+	size_t length = (size_t) world_up_to(300);
+	int row;
+
+	if (world_chance(world.plan.poison))
+		kind = (FakeKind) (1 + world_up_to(2));
+	if (kind == FAKE_TOO_LARGE)
+		length = (size_t) world.broker.max_payload + 1 + (size_t) world_up_to(100);
+	row = fake_store_emit(&world.store, world.running[slot], world_up_to(FAKE_AGGREGATES - 1), kind,
+						  length);
+	if (row >= 0)
+		world_note("emit %d: event %lld of aggregate %d, kind %d", world.running[slot],
+				   (long long) world.store.rows[row].id, world.store.rows[row].aggregate,
+				   (int) kind);
+}
+
+static void
+finish(int slot, bool commit)
+{
+	int transaction = world.running[slot];
+
+	world.running[slot] = world.running[--world.running_count];
+	world_note("%s %d", commit ? "commit" : "abort", transaction);
+	if (!commit)
+		fake_store_abort(&world.store, transaction);
+	else
+	{
+		fake_store_commit(&world.store, transaction, world_chance(700));
+		world.woken |= world_chance(900);
+	}
+}
+
+static void
+act_on_database(void)
+{
+	int slot = world.running_count ? world_up_to(world.running_count - 1) : -1;
+
+	if (slot < 0 || world_chance(200))
+		begin();
+	else if (world_chance(600))
+		for (int i = world_up_to(world_chance(100) ? 20 : 2); i >= 0; i--)
+			emit(slot);
+	else if (world_chance(150))
+		fake_store_roll_back(&world.store, world.running[slot]);
+	else
+		finish(slot, world_chance(850));
+}
+
+static void
+kill_process(void)
+{
+	world_note("kill the relay's process");
+	world_bury_relay();
+	totals.restarts++;
+	fake_store_restart(&world.store);
+	fake_broker_widow(&world.broker, world.plan.durable);
+	world_start_relay();
+}
+
+static void
+crash_database(void)
+{
+	uint64_t beyond = world.store.lsn - world.store.flushed;
+
+	world_note("crash the database");
+	world_bury_relay();
+	fake_broker_widow(&world.broker, world.plan.durable);
+	totals.crashes++;
+	fake_store_crash(&world.store, world.store.flushed + world_draw() % (beyond + 1));
+	world.running_count = 0;
+	memset(world.fates + world.store.row_count, 0,
+		   sizeof(Fate) * (size_t) (FAKE_ROWS - world.store.row_count));
+	world_start_relay();
+}
+
+static void
+lose_messages(void)
+{
+	int before = world.broker.stream.count;
+	bool all = world_chance(200);
+
+	for (int i = 0; i < before; i++)
+	{
+		const FakeMessage *message = &world.broker.stream.messages[i];
+		int row = message->event ? fake_store_find(&world.store, message->event) : -1;
+
+		if (row >= 0)
+			world.fates[row].lost = true;
+	}
+	fake_broker_kill(&world.broker);
+	world.broker.trouble.down = false;
+	if (all)
+		fake_broker_recreate(&world.broker);
+	else
+		fake_broker_truncate(&world.broker, world_up_to(5));
+	for (int i = 0; i < world.broker.stream.count; i++)
+	{
+		int64_t event = world.broker.stream.messages[i].event;
+		int row = event ? fake_store_find(&world.store, event) : -1;
+
+		if (row < 0)
+			continue;
+		world.fates[row].lost = false;
+		world.fates[row].stored_at = world.broker.stream.messages[i].at;
+	}
+	world_note("the broker loses %d messages", before - world.broker.stream.count);
+}
+
+static void
+act_on_broker(void)
+{
+	FakeTrouble *trouble = &world.broker.trouble;
+
+	if (world_chance(500))
+		memset(trouble, 0, sizeof(*trouble));
+	else if (world_chance(250))
+		fake_broker_cut(&world.broker);
+	else if (world_chance(250))
+		fake_broker_kill(&world.broker);
+	else if (world_chance(250))
+		trouble->no_leader = true;
+	else if (world_chance(250))
+		trouble->full = true;
+	else if (world_chance(500))
+		trouble->unauthorized = true;
+	else
+		trouble->no_stream = true;
+	world_note(
+		"broker: down %d, no leader %d, full %d, unauthorized %d, no stream %d, connected %d",
+		trouble->down, trouble->no_leader, trouble->full, trouble->unauthorized, trouble->no_stream,
+		world.broker.connected);
+}
+
+static void
+reload(void)
+{
+	bool reconnect = world_chance(300);
+
+	if (world.plan.switches && world_chance(500))
+		world.plan.fenced = !world.plan.fenced;
+	world_note("reload%s", reconnect ? " and reconnect" : "");
+	draw_options();
+	/* What is in flight may be more than the new limits. */
+	world.options.max_in_flight = 40;
+	world.options.max_in_flight_bytes = 1 << 20;
+	outbox_relay_reconfigure(&world.relay, &world.options, reconnect, world.now);
+	world.step.wake_at = world.now;
+}
+
+static void
+act(void)
+{
+	const Plan *plan = &world.plan;
+
+	if (world_chance(550))
+		act_on_database();
+	else if (plan->outages && world_chance(120))
+		act_on_broker();
+	else if (plan->intruders && world_chance(60))
+		fake_broker_intrude(&world.broker, "");
+	else if (plan->restarts && world_chance(40))
+		kill_process();
+	else if (plan->crashes && world_chance(40))
+		crash_database();
+	else if (plan->losses && world_chance(30))
+		lose_messages();
+	else if (world_chance(15))
+		reload();
+	else if (world_chance(20))
+		world_run_until(world.now + (world_up_to(2000)) * MS);
+	else
+		world_run_until(world.now + world_up_to(world_chance(300) ? 20000 : 500));
+}
+
+static bool
+all_settled(void)
+{
+	for (int i = 0; i < world.store.row_count; i++)
+		if (fake_store_committed(&world.store, i) && !fake_store_row_settled(&world.store, i))
+			return false;
+	return true;
+}
+
+/* Everything works again; the relay must come to rest. */
+static void
+mend(void)
+{
+	int64_t deadline = world.now + 600 * SECOND;
+
+	world_note("all is mended");
+	world.broker.odds = (FakeOdds){.latency = 5 * MS};
+	memset(&world.broker.trouble, 0, sizeof(world.broker.trouble));
+	while (world.running_count > 0)
+		finish(0, world_chance(700));
+	while (!(world.relay.idle && all_settled() && !world.relay.dirty))
+	{
+		if (world.now > deadline)
+			world_fail("the relay is stuck");
+		world_run_until(world.now + 50 * MS);
+	}
+}
+
+static void
+check_presence(void)
+{
+	bool present[FAKE_ROWS] = {false};
+
+	for (int i = 0; i < world.broker.stream.count; i++)
+		if (world.broker.stream.messages[i].event)
+			present[fake_store_find(&world.store, world.broker.stream.messages[i].event)] = true;
+	for (int i = 0; i < world.store.row_count; i++)
+	{
+		const FakeRow *row = &world.store.rows[i];
+
+		if (!fake_store_committed(&world.store, i))
+			continue;
+		totals.events++;
+		if (row->kind == FAKE_PLAIN && !present[i] && !world.fates[i].lost)
+			world_fail("event %lld is not in the stream", (long long) row->id);
+		if (row->dead_letter != (row->kind != FAKE_PLAIN))
+			world_fail("event %lld is %s dead letter", (long long) row->id,
+					   row->dead_letter ? "wrongly a" : "no");
+	}
+}
+
+/* Looks at first copies only, where the broker still has them. */
+static void
+check_order(bool ordered, bool contiguous)
+{
+	bool seen[FAKE_ROWS] = {false};
+	bool closed[FAKE_TRANSACTIONS] = {false};
+	int64_t newest[FAKE_AGGREGATES] = {0};
+	int at_hand = -1;
+
+	for (int i = 0; i < world.broker.stream.count; i++)
+	{
+		int64_t event = world.broker.stream.messages[i].event;
+		int row = event ? fake_store_find(&world.store, event) : -1;
+		const FakeRow *found = &world.store.rows[row < 0 ? 0 : row];
+
+		if (row < 0 || seen[row] || (world.plan.losses && world.fates[row].copies > 1))
+			continue;
+		seen[row] = true;
+		if (found->id < newest[found->aggregate] && ordered)
+			world_fail("event %lld of aggregate %d comes after event %lld", (long long) found->id,
+					   found->aggregate, (long long) newest[found->aggregate]);
+		newest[found->aggregate] = found->id;
+		if (found->transaction == at_hand)
+			continue;
+		if (at_hand >= 0)
+			closed[at_hand] = true;
+		at_hand = found->transaction;
+		if (contiguous && closed[at_hand])
+			world_fail("event %lld is apart from its transaction's others", (long long) found->id);
+	}
+}
+
+static void
+check_end(void)
+{
+	const Plan *plan = &world.plan;
+	bool ordered = !(plan->fenced || plan->switches) || !plan->intruders;
+	bool contiguous = plan->fenced && !plan->intruders && !plan->losses && !plan->switches &&
+					  (plan->durable || world.lives == 1);
+
+	world_bury_relay();
+	check_presence();
+	check_order(ordered, contiguous);
+	fake_store_restart(&world.store);
+	if (!all_settled())
+		world_fail("not all that is settled was written down");
+	totals.once += world_promises_once();
+	totals.contiguous += contiguous;
+}
+
+static void
+draw_plan(void)
+{
+	Plan *plan = &world.plan;
+
+	plan->fenced = world_chance(700);
+	plan->durable = world_chance(500);
+	plan->intruders = world_chance(plan->fenced ? 80 : 600);
+	plan->losses = world_chance(80);
+	plan->crashes = world_chance(300);
+	plan->restarts = world_chance(400);
+	plan->outages = world_chance(600);
+	plan->switches = world_chance(40);
+	plan->past = world_chance(30);
+	plan->poison = world_chance(300) ? world_up_to(150) : 0;
+	plan->actions = 30 + world_up_to(250);
+}
+
+static void
+draw_odds(void)
+{
+	FakeOdds *odds = &world.broker.odds;
+	int64_t half = world.broker.stream.duplicate_window / MS / 2;
+	int shorter = half > 500 ? 500 : (int) half - (half > 0);
+
+	odds->latency = world_chance(500) ? 200 : world_up_to(30000);
+	odds->lateness = world_up_to(shorter) * MS;
+	if (world_chance(300))
+		return;
+	odds->lose_message = world_chance(250) ? world_up_to(60) : 0;
+	odds->lose_answer = world_chance(250) ? world_up_to(60) : 0;
+	odds->repeat_answer = world_chance(250) ? world_up_to(300) : 0;
+	odds->late_answer = world_chance(250) ? world_up_to(100) : 0;
+	odds->lose_look = world_chance(100) ? world_up_to(200) : 0;
+	odds->cut_before = world_chance(250) ? world_up_to(40) : 0;
+	odds->cut_after = world_chance(250) ? world_up_to(40) : 0;
+	odds->ghost = world_chance(400) ? world_up_to(1000) : 0;
+	odds->stale = world_chance(200) ? world_up_to(1000) : 0;
+	odds->reorder = world_chance(300);
+}
+
+/*
+ * The stream holds, and has settled, messages with ids that will be given out
+ * again; within its window it takes the new events for duplicates of them.
+ */
+static void
+remember_past(void)
+{
+	char id[OUTBOX_MESSAGE_ID_SIZE];
+	int count = 1 + world_up_to(9);
+
+	for (int i = 1; i <= count; i++)
+	{
+		snprintf(id, sizeof(id), "%s-%d", UUID, i);
+		fake_broker_intrude(&world.broker, id);
+	}
+	world.broker.stream.duplicate_window = (1 + world_up_to(1000)) * MS;
+	fake_store_settled_before(&world.store, (uint64_t) count, world.broker.stream.created);
+}
+
+static void
+set_up(uint64_t seed)
+{
+	world.random = outbox_backoff_mix(seed) | 1;
+	world.now = 0;
+	world.woken = false;
+	world.running_count = 0;
+	world.lives = 0;
+	world.sent_before = 0;
+	world.steps_now = 0;
+	memset(world.fates, 0, sizeof(world.fates));
+	draw_plan();
+	fake_store_init(&world.store, world.plan.durable);
+	fake_broker_init(&world.broker, world_draw());
+	world_listen();
+	world.broker.tell_max_payload = world_chance(700);
+	world.broker.stream.duplicate_window =
+		world_chance(500) ? 120 * SECOND : (1 + world_up_to(3000)) * MS;
+	if (world.plan.past)
+		remember_past();
+	draw_odds();
+	for (int i = world_chance(200) ? world_up_to(5) : 0; world.plan.intruders && i > 0; i--)
+		fake_broker_intrude(&world.broker, "");
+	draw_options();
+	world_note("%s, %s intervals, window %lld ms, intruders %d, losses %d",
+			   world.plan.fenced ? "fenced" : "shared",
+			   world.plan.durable ? "durable" : "remembered",
+			   (long long) (world.broker.stream.duplicate_window / MS), world.plan.intruders,
+			   world.plan.losses);
+	world_start_relay();
+}
+
+/* True: all promises held. */
+static bool
+play(uint64_t seed, bool trace)
+{
+	world.trace = trace;
+	if (setjmp(world.broken) != 0)
+		return false;
+	set_up(seed);
+	for (int i = 0; i < world.plan.actions; i++)
+		act();
+	mend();
+	check_end();
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64_t schedules = argc > 1 ? strtoull(argv[1], NULL, 10) : 200000;
+	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t) time(NULL);
+	const OutboxRelayCounters *sum = &totals.counters;
+
+	if (outbox_template_parse(&subject_template, OUTBOX_TEMPLATE_DEFAULT) != OUTBOX_FAULT_NONE)
+		return 2;
+	printf("# seed %llu\n", (unsigned long long) seed);
+	for (uint64_t i = 0; i < schedules; i++)
+	{
+		uint64_t own = i == 0 ? seed : outbox_backoff_mix(seed + i);
+
+		if (play(own, false))
+			continue;
+		printf("# schedule %llu broke, its seed is %llu; what happened:\n", (unsigned long long) i,
+			   (unsigned long long) own);
+		play(own, true);
+		return 1;
+	}
+	printf("# %llu schedules held: %llu events, %llu sent, %llu published (%llu duplicates,"
+		   " %llu recalled), %llu refused, %llu epochs, %llu failures, %llu conflicts,"
+		   " %llu setbacks, %llu restarts, %llu crashes, %llu steps; once checked in %llu,"
+		   " contiguous in %llu\n",
+		   (unsigned long long) schedules, (unsigned long long) totals.events,
+		   (unsigned long long) sum->sent, (unsigned long long) sum->published,
+		   (unsigned long long) sum->duplicates, (unsigned long long) sum->recalled,
+		   (unsigned long long) sum->refused, (unsigned long long) sum->epochs,
+		   (unsigned long long) sum->failures, (unsigned long long) sum->conflicts,
+		   (unsigned long long) sum->setbacks, (unsigned long long) totals.restarts,
+		   (unsigned long long) totals.crashes, (unsigned long long) totals.steps,
+		   (unsigned long long) totals.once, (unsigned long long) totals.contiguous);
+	return 0;
+}

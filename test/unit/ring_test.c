@@ -1,0 +1,122 @@
+/*
+ * ring_test.c
+ *		Which child is current, and which is emptied, over time.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "domain/ring.h"
+
+#define RETENTION 1000
+
+/* Child 0 current since 0, the others empty. */
+static OutboxRing
+fresh(void)
+{
+	OutboxRing ring = {.current = 0};
+
+	ring.children[1].empty = true;
+	ring.children[2].empty = true;
+	return ring;
+}
+
+static void
+assert_step(const OutboxRing *ring, int64_t now, OutboxRingAction action, int child)
+{
+	OutboxRingStep step = outbox_ring_decide(ring, now, RETENTION);
+
+	assert_int_equal(step.action, action);
+	if (action != OUTBOX_RING_REST)
+		assert_int_equal(step.child, child);
+}
+
+static void
+leaves_the_current_child_after_half_the_retention(void **state)
+{
+	OutboxRing ring = fresh();
+
+	(void) state;
+	assert_step(&ring, RETENTION / 2 - 1, OUTBOX_RING_REST, 0);
+	assert_step(&ring, RETENTION / 2, OUTBOX_RING_ENTER, 1);
+}
+
+static void
+stays_while_there_is_nothing_in_it(void **state)
+{
+	OutboxRing ring = fresh();
+
+	(void) state;
+	ring.children[0].empty = true;
+	assert_step(&ring, 100 * RETENTION, OUTBOX_RING_REST, 0);
+}
+
+static void
+never_enters_a_child_that_holds_events(void **state)
+{
+	OutboxRing ring = fresh();
+
+	(void) state;
+	ring.children[1].empty = false;
+	ring.children[1].left_at = RETENTION;
+	assert_step(&ring, RETENTION + 1, OUTBOX_RING_REST, 0);
+}
+
+static void
+empties_what_was_left_for_the_retention(void **state)
+{
+	OutboxRing ring = fresh();
+
+	(void) state;
+	ring.children[2].empty = false;
+	ring.children[2].left_at = 5;
+	assert_step(&ring, RETENTION / 4, OUTBOX_RING_REST, 0);
+	assert_step(&ring, RETENTION + 4, OUTBOX_RING_ENTER, 1);
+	assert_step(&ring, RETENTION + 5, OUTBOX_RING_EMPTY, 2);
+}
+
+static void
+empties_the_one_left_first(void **state)
+{
+	OutboxRing ring = fresh();
+
+	(void) state;
+	ring.children[1].empty = false;
+	ring.children[1].left_at = 20;
+	ring.children[2].empty = false;
+	ring.children[2].left_at = 10;
+	assert_step(&ring, 10 * RETENTION, OUTBOX_RING_EMPTY, 2);
+}
+
+static void
+never_empties_the_current_child(void **state)
+{
+	OutboxRing ring = fresh();
+
+	(void) state;
+	ring.current = 1;
+	ring.children[0].empty = true;
+	ring.children[1].empty = false;
+	ring.children[1].left_at = 1;
+	ring.children[2].empty = false;
+	ring.children[2].left_at = 20 * RETENTION;
+	assert_step(&ring, 20 * RETENTION, OUTBOX_RING_REST, 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(leaves_the_current_child_after_half_the_retention),
+		cmocka_unit_test(stays_while_there_is_nothing_in_it),
+		cmocka_unit_test(never_enters_a_child_that_holds_events),
+		cmocka_unit_test(empties_what_was_left_for_the_retention),
+		cmocka_unit_test(empties_the_one_left_first),
+		cmocka_unit_test(never_empties_the_current_child),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

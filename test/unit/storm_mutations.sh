@@ -1,0 +1,79 @@
+#!/bin/sh
+# storm_mutations.sh [SCHEDULES]: breaks copies of the relay, one rule at a time;
+# the storm must notice each.  Prints one TAP line a mutation; run from the top.
+schedules=${1:-20000}
+copy=$(mktemp -d) || exit 1
+trap 'rm -rf "$copy"' EXIT
+failed=0
+flags='-std=gnu11 -D_GNU_SOURCE -O1 -w'
+
+build()
+{
+	# shellcheck disable=SC2086
+	gcc $flags -I"$copy/src" -Itest -o "$copy/storm" test/unit/relay_storm.c \
+		test/unit/fake_store.c test/unit/fake_broker.c test/unit/fake_stream.c \
+		test/unit/fake_world.c "$copy"/src/application/*.c "$copy"/src/domain/*.c
+}
+
+# mutate WHAT FILE SED_SCRIPT
+mutate()
+{
+	rm -rf "$copy/src" && mkdir "$copy/src" && cp -R src/domain src/application "$copy/src/" || exit 1
+	sed -i "$3" "$copy/src/$2"
+	if cmp -s "src/$2" "$copy/src/$2"
+	then
+		echo "not ok - $1: the mutation no longer applies to $2"
+		failed=1
+	elif ! build
+	then
+		echo "not ok - $1: does not build"
+		failed=1
+	elif timeout 300 "$copy/storm" "$schedules" 1 >"$copy/log" 2>&1
+	then
+		echo "not ok - the storm does not notice: $1"
+		failed=1
+	else
+		echo "ok - the storm notices: $1 ($(grep -m 1 -E 'broken|ssert' "$copy/log" | sed 's/.*us: //; s/.*storm: //'))"
+	fi
+}
+
+mutate "any answer counts as an ack" application/relay.c \
+	's/if (signal->verdict == OUTBOX_VERDICT_ACKED)/if (signal->verdict != OUTBOX_VERDICT_DUPLICATE)/'
+mutate "what was sent counts as stored" application/settle.c 's/ || !slot->answered//'
+mutate "the store is not rewound" application/publish.c '/relay->store->rewind/d'
+mutate "answers of old epochs are believed" domain/window.c 's/head_token += (uint64_t) window->count/head_token = 1/'
+mutate "a duplicate is assumed, not checked" domain/fence.c \
+	'/^outbox_fence_admits/,/^}/s/return false;/return true;/'
+mutate "no stop at the stream's end" domain/fence.c \
+	'/^outbox_fence_at_edge/,/^}/s/return .*/return false;/'
+mutate "a conflict teaches nothing" domain/fence.c \
+	'/^outbox_fence_conflict/,/^}/s/= true/= false/'
+mutate "predictions always start at the stream's end" domain/fence.c \
+	's/fence->base = fence->astray ? last : fence->floor/fence->base = last/'
+mutate "what is stored is not recalled" application/publish.c \
+	's/relay->broker->look == NULL/relay->broker->look != NULL/'
+mutate "the floor rises before all is settled" application/settle.c \
+	'/^outbox_settle_answered/,/^}/s/if (any)/if (any \&\& relay->window.count == 0)\
+		outbox_fence_drained(\&relay->fence);\
+	if (any)/'
+mutate "the end of the stream is kept as the floor" application/settle.c \
+	's/upto, relay->fence.floor,/upto, relay->fence.highest,/'
+mutate "a refused event leaves no dead letter" application/settle.c '/relay->store->refuse/d'
+mutate "a refused event does not wait for those before it" application/relay.c \
+	'/^halt_is_reached/,/^}/s/return .*/return relay->halt.set;/'
+mutate "an event that cannot be sent does not wait for those before it" application/publish.c \
+	'/^reject(/,/^}/s/relay->window.count > 0/false/'
+mutate "the dead letter is not counted" application/settle.c '/counters.refused++/d'
+mutate "events of an aggregate overtake each other on a shared stream" application/publish.c \
+	's/return outbox_window_gate_open.*/return true;/'
+mutate "an answer may take for ever" application/relay.c \
+	's/if (now < overdue_at(relay))/if (true)/'
+mutate "a commit that wakes nobody is not found" application/publish.c \
+	's/return relay->woken || now >= relay->poll_at/return relay->woken/'
+mutate "the window has no limit" domain/window.c \
+	'/^outbox_window_has_room/,/^}/s/return false/return true/'
+mutate "the window's bytes have no limit" domain/window.c \
+	's/return window->bytes <= max_bytes .*/return true;/'
+mutate "the position is never written down" application/settle.c '/relay->store->persist/d'
+mutate "offline is for ever" domain/delivery.c 's/now < delivery->retry_at/true/'
+exit $failed
