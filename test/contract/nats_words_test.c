@@ -267,6 +267,8 @@ streams_are_judged(void **state)
 	(void) state;
 	assert_true(judge(both, "shop.*.*", text, sizeof(text)));
 	assert_string_equal(text, "");
+	assert_true(judge("\"subjects\":[\"shop.\\u003e\"]", "shop.*.*", text, sizeof(text)));
+	assert_string_equal(text, "");
 	assert_true(judge(both, "*.*.*", text, sizeof(text)));
 	assert_non_null(strstr(text, "only some"));
 	assert_true(judge("\"subjects\":[\"shop.>\"],\"storage\":\"memory\",\"max_age\":1,"

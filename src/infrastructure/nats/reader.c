@@ -38,20 +38,46 @@ outbox_nats_reader_take_word(OutboxNatsReader *reader, const char *word)
 	return true;
 }
 
-static char
-unescape(char character)
+static int
+hex_digit(char character)
 {
-	switch (character)
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *found = character != '\0' ? strchr(digits, character) : NULL;
+
+	return found ? (int) (found - digits) % 16 : -1;
+}
+
+/* The four digits of \uXXXX. */
+static bool
+read_code_point(OutboxNatsReader *reader, char *character)
+{
+	int code = 0;
+
+	for (int i = 0; i < 4; i++)
 	{
-		case 'b':
-		case 'f':
-		case 'n':
-		case 'r':
-		case 't':
-			return ' ';
-		default:
-			return character;
+		int digit = reader->at < reader->end ? hex_digit(*reader->at) : -1;
+
+		if (digit < 0)
+			return false;
+		code = code * 16 + digit;
+		reader->at++;
 	}
+	*character = code < 0x20 ? ' ' : code < 0x7f ? (char) code : '?';
+	return true;
+}
+
+/* What follows a backslash. */
+static bool
+read_escape(OutboxNatsReader *reader, char *character)
+{
+	if (reader->at >= reader->end)
+		return false;
+	*character = *reader->at++;
+	if (*character == 'u')
+		return read_code_point(reader, character);
+	if (strchr("bfnrt", *character) != NULL)
+		*character = ' ';
+	return true;
 }
 
 /* Reads a string into text, cut to size; text may be NULL. */
@@ -68,12 +94,8 @@ outbox_nats_reader_string(OutboxNatsReader *reader, char *text, size_t size)
 
 		if ((unsigned char) character < 0x20)
 			return false;
-		if (character == '\\')
-		{
-			if (reader->at >= reader->end)
-				return false;
-			character = unescape(*reader->at++);
-		}
+		if (character == '\\' && !read_escape(reader, &character))
+			return false;
 		if (text != NULL && used + 1 < size)
 			text[used++] = character;
 	}

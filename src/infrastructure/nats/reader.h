@@ -39,8 +39,9 @@ extern bool outbox_nats_reader_object(OutboxNatsReader *reader, OutboxNatsMember
 extern bool outbox_nats_reader_array(OutboxNatsReader *reader, OutboxNatsElement element);
 
 /*
- * A string, cut to size.  Control characters become blanks; escapes other than
- * the simple ones are kept as they are written.
+ * A string, cut to size.  Control characters become blanks, escaped ones beyond
+ * ASCII question marks.  The broker escapes also what need not be: ">" comes as
+ * "\u003e".
  */
 extern bool outbox_nats_reader_string(OutboxNatsReader *reader, char *text, size_t size);
 
