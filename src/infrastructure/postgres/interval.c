@@ -108,8 +108,9 @@ scan_child(Collector *collector, int child, const OutboxSnapshot *old_snapshot,
 			scan_range(collector, xid, xid + 1);
 	}
 
-	index_close(collector->index, AccessShareLock);
-	table_close(collector->log, AccessShareLock);
+	/* The locks stay, so that places hold until the transaction ends. */
+	index_close(collector->index, NoLock);
+	table_close(collector->log, NoLock);
 }
 
 /* Reads the rows of the transactions from <= xid < below. */

@@ -11,8 +11,10 @@
  * ones (by position) are kept, the interval is *truncated*, and collecting again
  * from the last kept position gives the next ones.
  *
- * A place stays good as long as the row does: rows of the log are never updated,
- * and removed only after they were settled.
+ * A place is certain only in the transaction that collected it.  Rows of the log
+ * are never updated, and removed only after they were settled, but VACUUM FULL,
+ * CLUSTER and ALTER TABLE move them; so whoever uses a place later looks whether
+ * the row is the one that was meant, and collects again if it is not.
  */
 #ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_INTERVAL_H
 #define OUTBOX_INFRASTRUCTURE_POSTGRES_INTERVAL_H

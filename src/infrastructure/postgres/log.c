@@ -18,11 +18,13 @@
 #include "access/xact.h"
 #include "commands/sequence.h"
 #include "executor/executor.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
+#include "domain/ring.h"
 #include "infrastructure/postgres/catalog.h"
 #include "infrastructure/postgres/columns.h"
 #include "infrastructure/postgres/compat.h"
@@ -36,14 +38,14 @@ static Datum copy_bytes(const void *bytes, size_t length);
 int64_t
 outbox_log_append(const OutboxDraft *draft)
 {
+	/* The sequence first: DROP EXTENSION locks in that order, too. */
+	int64 id = nextval_internal(outbox_catalog_relation("event_id_seq"), false);
 	Relation log = open_child();
 	TupleTableSlot *slot = table_slot_create(log, NULL);
 	Datum *values = slot->tts_values;
-	int64 id;
 
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, false, sizeof(bool) * OUTBOX_EVENT_COLUMNS);
-	id = nextval_internal(outbox_catalog_relation("event_id_seq"), false);
 	values[OUTBOX_EVENT_ID - 1] = Int64GetDatum(id);
 	values[OUTBOX_EVENT_XID - 1] = FullTransactionIdGetDatum(GetTopFullTransactionId());
 	values[OUTBOX_EVENT_EMITTED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
@@ -61,6 +63,13 @@ outbox_log_append(const OutboxDraft *draft)
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(log, NoLock);
 	return id;
+}
+
+void
+outbox_log_lock(void)
+{
+	for (int i = 0; i < OUTBOX_RING_CHILDREN; i++)
+		LockRelationOid(outbox_log_child(i), AccessShareLock);
 }
 
 uint32_t

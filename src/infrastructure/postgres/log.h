@@ -30,6 +30,13 @@ typedef struct OutboxDraft
  */
 extern int64_t outbox_log_append(const OutboxDraft *draft);
 
+/*
+ * Locks all children against being rewritten or truncated, until the transaction
+ * ends.  A snapshot taken after that sees all that is committed, wherever a
+ * rewrite has put it.
+ */
+extern void outbox_log_lock(void);
+
 /* Oids of a child and of its index on xid. */
 extern uint32_t outbox_log_child(int child);
 extern uint32_t outbox_log_child_index(int child);

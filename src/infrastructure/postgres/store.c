@@ -18,11 +18,11 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "commands/async.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -30,6 +30,7 @@
 #include "utils/timestamp.h"
 
 #include "domain/ring.h"
+#include "infrastructure/postgres/announcement.h"
 #include "infrastructure/postgres/columns.h"
 #include "infrastructure/postgres/cursor.h"
 #include "infrastructure/postgres/durable.h"
@@ -47,6 +48,7 @@ struct OutboxStore
 	OutboxSnapshot new_snapshot;
 	bool open; /* an interval is open */
 	OutboxInterval interval;
+	bool fresh; /* it was collected in this transaction, so its places hold */
 	int next; /* entry to hand out next */
 	uint32_t next_index; /* its tx_index */
 	OutboxPosition handed_out; /* the last one handed out */
@@ -59,6 +61,7 @@ typedef struct Children
 {
 	Relation log[OUTBOX_RING_CHILDREN];
 	TupleTableSlot *slot[OUTBOX_RING_CHILDREN];
+	BlockNumber blocks[OUTBOX_RING_CHILDREN];
 } Children;
 
 static int fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes);
@@ -89,7 +92,7 @@ static void close_children(Children *children);
 static void copy_event(OutboxStore *store, TupleTableSlot *slot, OutboxEvent *event);
 static const OutboxEntry *find_entry(OutboxStore *store, OutboxPosition position);
 static const char *utf8(Datum value);
-static void announce(OutboxStore *store);
+static bool bury(const char *source, Datum *values);
 
 OutboxStore *
 outbox_store_create(void)
@@ -135,6 +138,7 @@ fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes)
 
 	outbox_transaction_begin();
 	MemoryContextReset(store->slice);
+	store->fresh = false;
 	if (store->open && store->next == store->interval.count && all_settled(store))
 	{
 		if (store->interval.truncated)
@@ -187,30 +191,41 @@ refuse(void *self, const OutboxPosition *position, int code, const char *reason)
 	OutboxStore *store = self;
 	const OutboxEntry *entry = find_entry(store, *position);
 	ItemPointerData place;
-	Oid types[] = {INT4OID, TEXTOID, TIDOID};
-	Datum values[3];
-	char *query;
+	Datum values[4];
 
 	outbox_transaction_begin();
 	ItemPointerSet(&place, entry->block, entry->offset);
 	values[0] = Int32GetDatum(code);
 	values[1] = CStringGetTextDatum(reason);
-	values[2] = PointerGetDatum(&place);
+	values[2] = Int64GetDatum(position->id);
+	values[3] = PointerGetDatum(&place);
 	SPI_connect();
-	query =
-		psprintf("INSERT INTO outbox.dead_letter (code, reason, event_id, emitted_at, aggregate,"
-				 "       aggregate_id, action, version, content_type, headers, payload)"
-				 " SELECT $1, $2, id, emitted_at, aggregate, aggregate_id, action, version,"
-				 "        content_type, headers, payload"
-				 "   FROM ONLY outbox.event_%d WHERE ctid = $3"
-				 " ON CONFLICT (event_id) DO NOTHING",
-				 entry->child);
-	if (SPI_execute_with_args(query, lengthof(types), types, values, NULL, false, 0) !=
-		SPI_OK_INSERT)
-		elog(ERROR, "could not write a dead letter");
+	/* Where it was; if its row has moved, wherever it is. */
+	if (!bury(psprintf("FROM ONLY outbox.event_%d WHERE id = $3 AND ctid = $4", entry->child),
+			  values))
+		(void) bury("FROM outbox.event WHERE id = $3 AND $4 IS NOT NULL", values);
 	SPI_finish();
 	ForceSyncCommit();
 	outbox_transaction_commit();
+}
+
+/* Copies the event to the dead letters; false when it is not there, or one already. */
+static bool
+bury(const char *source, Datum *values)
+{
+	Oid types[] = {INT4OID, TEXTOID, INT8OID, TIDOID};
+	char *query =
+		psprintf("INSERT INTO outbox.dead_letter (code, reason, event_id, emitted_at, aggregate,"
+				 "       aggregate_id, action, version, content_type, headers, payload)"
+				 " SELECT $1, $2, id, emitted_at, aggregate, aggregate_id, action, version,"
+				 "        content_type, headers, payload %s"
+				 " ON CONFLICT (event_id) DO NOTHING",
+				 source);
+
+	if (SPI_execute_with_args(query, lengthof(types), types, values, NULL, false, 0) !=
+		SPI_OK_INSERT)
+		elog(ERROR, "could not write a dead letter");
+	return SPI_processed > 0;
 }
 
 static void
@@ -225,9 +240,10 @@ persist(void *self)
 		all_settled(store))
 		close_interval(store);
 	outbox_cursor_save(&store->cursor);
-	announce(store);
 	outbox_transaction_commit();
 	store->dirty = false;
+	if (store->channel && !outbox_announcement_send(store->channel, store->cursor.sequence))
+		store->channel = NULL;
 }
 
 static void
@@ -268,7 +284,11 @@ all_settled(const OutboxStore *store)
 static bool
 open_interval(OutboxStore *store)
 {
-	char *printed = outbox_cursor_current_snapshot();
+	char *printed;
+
+	outbox_log_lock();
+	outbox_transaction_look_again();
+	printed = outbox_cursor_current_snapshot();
 
 	if (strcmp(printed, store->cursor.old_snapshot) == 0)
 		return false;
@@ -306,11 +326,15 @@ close_interval(OutboxStore *store)
 static void
 collect(OutboxStore *store)
 {
-	MemoryContext caller = MemoryContextSwitchTo(store->memory);
+	MemoryContext caller;
 
+	outbox_log_lock();
+	outbox_transaction_look_again();
+	caller = MemoryContextSwitchTo(store->memory);
 	outbox_interval_collect(&store->interval, &store->old_snapshot, &store->new_snapshot,
 							store->cursor.position);
 	MemoryContextSwitchTo(caller);
+	store->fresh = true;
 	store->next = 0;
 	store->next_index = store->interval.first_index;
 	outbox_durable_flush(store->interval.newest_commit);
@@ -321,13 +345,16 @@ hand_out(OutboxStore *store, OutboxEvent *events, int max_events, size_t max_byt
 {
 	Children children = {0};
 	int count = 0;
+	int gone = 0;
 	size_t bytes = 0;
 
-	while (store->next < store->interval.count && count < max_events && bytes < max_bytes)
+	for (; store->next < store->interval.count && count < max_events && bytes < max_bytes;
+		 store->next++, store->next_index++)
 	{
 		const OutboxEntry *entry = &store->interval.entries[store->next];
 		OutboxEvent *event = &events[count];
 
+		CHECK_FOR_INTERRUPTS();
 		if (store->next > 0 && entry->position.last != entry[-1].position.last)
 			store->next_index = 1;
 		if (read_event(store, &children, entry, event))
@@ -339,31 +366,44 @@ hand_out(OutboxStore *store, OutboxEvent *events, int max_events, size_t max_byt
 			store->handed_out = entry->position;
 			count++;
 		}
+		else if (store->fresh)
+			gone++;
 		else
-			ereport(LOG, (errmsg("event " INT64_FORMAT " was removed before it was published",
-								 entry->position.id)));
-		store->next++;
-		store->next_index++;
+		{
+			/* The rows have moved: the rest is found anew when this is settled. */
+			store->interval.count = store->next;
+			store->interval.truncated = true;
+			break;
+		}
 	}
 	close_children(&children);
+	if (gone > 0)
+		ereport(WARNING, (errmsg("%d events were removed before they were published", gone)));
 	return count;
 }
 
-/* Reads the entry's row; false when there is none any more. */
+/* Reads the entry's row; false when it is not at its place any more. */
 static bool
 read_event(OutboxStore *store, Children *children, const OutboxEntry *entry, OutboxEvent *event)
 {
 	int child = entry->child;
 	ItemPointerData place;
+	Datum id;
+	bool isnull;
 
 	if (children->log[child] == NULL)
 	{
 		children->log[child] = table_open(outbox_log_child(child), AccessShareLock);
 		children->slot[child] = table_slot_create(children->log[child], NULL);
+		children->blocks[child] = RelationGetNumberOfBlocks(children->log[child]);
 	}
 	ItemPointerSet(&place, entry->block, entry->offset);
-	if (!table_tuple_fetch_row_version(children->log[child], &place, GetActiveSnapshot(),
+	if (entry->block >= children->blocks[child] ||
+		!table_tuple_fetch_row_version(children->log[child], &place, GetActiveSnapshot(),
 									   children->slot[child]))
+		return false;
+	id = slot_getattr(children->slot[child], OUTBOX_EVENT_ID, &isnull);
+	if (DatumGetInt64(id) != entry->position.id)
 		return false;
 	copy_event(store, children->slot[child], event);
 	return true;
@@ -425,17 +465,4 @@ utf8(Datum value)
 	if (GetDatabaseEncoding() == PG_UTF8)
 		return text_in_database;
 	return pg_server_to_any(text_in_database, strlen(text_in_database), PG_UTF8);
-}
-
-/* Tells listeners how far publishing has got, when this transaction commits. */
-static void
-announce(OutboxStore *store)
-{
-	char payload[128];
-
-	if (store->channel == NULL)
-		return;
-	snprintf(payload, sizeof(payload), "{\"stream_sequence\": " UINT64_FORMAT "}",
-			 store->cursor.sequence);
-	Async_Notify(store->channel, payload);
 }

@@ -26,6 +26,13 @@ outbox_transaction_begin(void)
 }
 
 void
+outbox_transaction_look_again(void)
+{
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+void
 outbox_transaction_commit(void)
 {
 	SetUserIdAndSecContext(caller_user, caller_context);

@@ -12,6 +12,9 @@
  */
 extern void outbox_transaction_begin(void);
 
+/* Takes a new active snapshot. */
+extern void outbox_transaction_look_again(void);
+
 extern void outbox_transaction_commit(void);
 
 #endif
