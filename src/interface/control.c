@@ -42,7 +42,7 @@ outbox_control_pause(PG_FUNCTION_ARGS)
 	run("DELETE FROM outbox.paused", (Datum) 0, true);
 	run("INSERT INTO outbox.paused (paused_by, reason) VALUES (session_user, $1)",
 		PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0), PG_ARGISNULL(0));
-	outbox_wakeup_announce(MyDatabaseId);
+	outbox_wakeup_announce_here();
 	PG_RETURN_VOID();
 }
 
@@ -51,7 +51,7 @@ outbox_control_resume(PG_FUNCTION_ARGS)
 {
 	outbox_record_require_writable("outbox.resume()");
 	run("DELETE FROM outbox.paused", (Datum) 0, true);
-	outbox_wakeup_announce(MyDatabaseId);
+	outbox_wakeup_announce_here();
 	PG_RETURN_VOID();
 }
 

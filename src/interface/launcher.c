@@ -44,6 +44,8 @@
 #define STEADY_MS 60000
 /* How long to wait before a worker process is asked for again. */
 #define NO_WORKER_MS 5000
+/* How often to look whether the relay of an earlier launcher still runs. */
+#define ORPHAN_MS 1000
 /* Seconds after which the launcher itself comes back after an error. */
 #define LAUNCHER_RESTART_S 1
 
@@ -59,9 +61,11 @@ static BackgroundWorkerHandle **handles; /* of each slot's relay, or NULL */
 PGDLLEXPORT void outbox_launcher_main(Datum arg);
 
 static long supervise(void);
+static void warn_of_too_many(void);
 static void reap(void);
 static List *list_databases(void);
 static void release_dropped(List *databases);
+static void send_away(int slot, const OutboxSlotInfo *info);
 static TimestampTz consider(const Database *database);
 static void after_end(int slot, const OutboxSlotInfo *info);
 static bool allowed(const char *database);
@@ -138,13 +142,27 @@ supervise(void)
 		if (database->slot == OUTBOX_NO_SLOT)
 			database->slot = outbox_shared_claim(database->oid);
 		if (database->slot == OUTBOX_NO_SLOT)
+		{
+			warn_of_too_many();
 			continue;
+		}
 		due = consider(database);
 		next = Min(next, due);
 	}
 	MemoryContextSwitchTo(previous);
 	MemoryContextDelete(round);
 	return next == DT_NOEND ? -1 : TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
+}
+
+static void
+warn_of_too_many(void)
+{
+	static bool warned = false;
+
+	if (!warned)
+		ereport(WARNING, (errmsg("there are more than %d databases", outbox_shared_count()),
+						  errdetail("Those beyond publish nothing.")));
+	warned = true;
 }
 
 /* Takes note of the relays that have ended. */
@@ -200,7 +218,7 @@ list_databases(void)
 	return databases;
 }
 
-/* Takes back the slots of databases that are no longer there. */
+/* Takes back the slots of databases that are gone, or may have no relay any more. */
 static void
 release_dropped(List *databases)
 {
@@ -211,14 +229,28 @@ release_dropped(List *databases)
 		bool exists = false;
 
 		outbox_shared_info(slot, &info);
-		if (!OidIsValid(info.database) || handles[slot] != NULL)
+		if (!OidIsValid(info.database))
 			continue;
 		foreach(cell, databases)
 			if (((Database *) lfirst(cell))->oid == info.database)
 				exists = true;
-		if (!exists)
+		if (exists)
+			continue;
+		if (handles[slot] != NULL || info.pid != 0)
+			send_away(slot, &info);
+		else if (info.holds == 0)
 			outbox_shared_release(slot);
 	}
+}
+
+/* Ends the slot's relay; one that an earlier launcher started has no handle. */
+static void
+send_away(int slot, const OutboxSlotInfo *info)
+{
+	if (handles[slot] != NULL)
+		TerminateBackgroundWorker(handles[slot]);
+	else
+		kill(info->pid, SIGTERM);
 }
 
 /* Does for one database what is due; returns when to come back. */
@@ -230,14 +262,19 @@ consider(const Database *database)
 	bool admitted = allowed(NameStr(database->name));
 
 	outbox_shared_info(slot, &info);
-	if (handles[slot] != NULL)
+	if (handles[slot] != NULL || info.pid != 0)
 	{
 		if (info.holds > 0 || !admitted)
-			TerminateBackgroundWorker(handles[slot]);
-		return DT_NOEND;
+			send_away(slot, &info);
+		return handles[slot] != NULL
+				   ? DT_NOEND
+				   : TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ORPHAN_MS);
 	}
 	if (info.holds > 0)
+	{
+		outbox_shared_set_state(slot, OUTBOX_SLOT_UNKNOWN);
 		return DT_NOEND;
+	}
 	if (!admitted)
 	{
 		outbox_shared_set_state(slot, OUTBOX_SLOT_EXCLUDED);

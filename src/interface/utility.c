@@ -48,6 +48,8 @@ process(PlannedStmt *statement, const char *query, bool read_only_tree,
 		ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
 		DestReceiver *receiver, QueryCompletion *completion)
 {
+	NodeTag tag = nodeTag(statement->utilityStmt);
+
 	before(statement->utilityStmt);
 	if (previous_hook)
 		previous_hook(statement, query, read_only_tree, context, params, environment, receiver,
@@ -55,7 +57,10 @@ process(PlannedStmt *statement, const char *query, bool read_only_tree,
 	else
 		standard_ProcessUtility(statement, query, read_only_tree, context, params, environment,
 								receiver, completion);
-	after(statement->utilityStmt);
+	/* A statement that ends the transaction may be gone by now; these are not. */
+	if (tag == T_CreateExtensionStmt || tag == T_DropStmt || tag == T_CreatedbStmt ||
+		tag == T_AlterDatabaseStmt || tag == T_AlterDatabaseSetStmt)
+		after(statement->utilityStmt);
 }
 
 static void
@@ -89,14 +94,17 @@ after(Node *command)
 	{
 		case T_CreateExtensionStmt:
 			if (strcmp(((CreateExtensionStmt *) command)->extname, "cleanoutbox") == 0)
-				outbox_wakeup_announce(MyDatabaseId);
+				outbox_wakeup_announce_here();
 			break;
 		case T_DropStmt:
 			if (drops_us((DropStmt *) command))
-				outbox_wakeup_announce(MyDatabaseId);
+				outbox_wakeup_announce_here();
 			break;
 		case T_CreatedbStmt:
 			outbox_wakeup_announce(get_database_oid(((CreatedbStmt *) command)->dbname, true));
+			break;
+		case T_AlterDatabaseStmt:
+			outbox_wakeup_announce(get_database_oid(((AlterDatabaseStmt *) command)->dbname, true));
 			break;
 		case T_AlterDatabaseSetStmt:
 			outbox_wakeup_announce(

@@ -50,7 +50,9 @@ outbox_waiter_wait(OutboxNatsBroker *broker, long timeout_ms)
 			wakes.writable = (events[i].events & WL_SOCKET_WRITEABLE) != 0;
 		}
 	}
-	ResetLatch(MyLatch);
+	/* One that was set meanwhile is for the next wait. */
+	if (wakes.latch)
+		ResetLatch(MyLatch);
 	return wakes;
 }
 

@@ -20,7 +20,7 @@ typedef struct OutboxWakes
 
 /*
  * Waits until the latch is set, the broker has something, or timeout_ms is over.
- * Resets the latch.  The process ends when the postmaster has.
+ * Resets the latch if it was set.  The process ends when the postmaster has.
  */
 extern OutboxWakes outbox_waiter_wait(OutboxNatsBroker *broker, long timeout_ms);
 

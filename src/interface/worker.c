@@ -123,7 +123,8 @@ connect_to_database(Worker *worker)
 	OutboxSlotInfo info;
 
 	outbox_shared_info(worker->slot, &info);
-	outbox_shared_attach(worker->slot);
+	if (!outbox_shared_attach(worker->slot))
+		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(info.database, InvalidOid, 0);
 	pin_settings();
 }
@@ -133,6 +134,7 @@ static void
 pin_settings(void)
 {
 	static const char *const pinned[][2] = {
+		{"role", "none"},
 		{"search_path", "pg_catalog, pg_temp"},
 		{"synchronous_commit", "off"},
 		{"default_transaction_isolation", "read committed"},
@@ -181,7 +183,7 @@ leave(Worker *worker, OutboxSlotState state)
 {
 	if (worker->relay)
 		outbox_relay_pause(worker->relay, now_us());
-	outbox_shared_set_state(worker->slot, state);
+	outbox_shared_leave(worker->slot, state);
 	proc_exit(0);
 }
 
@@ -234,8 +236,9 @@ bind_settings(Worker *worker, bool reconnect)
 		outbox_relay_reconfigure(worker->relay, &worker->options, reconnect, now_us());
 		return;
 	}
-	ports.scratch_size =
-		outbox_envelope_scratch_size(worker->options.envelope.mode, STRUCTURED_PAYLOAD_MAX);
+	/* Room for every mode, since the mode may change; what is not used is never touched. */
+	ports.scratch_size = outbox_envelope_scratch_size(OUTBOX_ENVELOPE_CLOUDEVENTS_STRUCTURED,
+													  STRUCTURED_PAYLOAD_MAX);
 	ports.scratch = MemoryContextAllocHuge(TopMemoryContext, ports.scratch_size);
 	worker->relay = MemoryContextAllocZero(TopMemoryContext, sizeof(OutboxRelay));
 	outbox_relay_init(worker->relay, &worker->options, &ports,

@@ -169,6 +169,28 @@ outbox_shared_announce(uint32_t database)
 	outbox_shared_wake_launcher();
 }
 
+void
+outbox_shared_announce_all(void)
+{
+	for (int i = 0; i < outbox_shared_count(); i++)
+		if (OidIsValid(shared->slots[i].info.database))
+			outbox_shared_announce(shared->slots[i].info.database);
+	outbox_shared_wake_launcher();
+}
+
+void
+outbox_shared_leave(int slot, OutboxSlotState state)
+{
+	Slot *target = &shared->slots[slot];
+	TimestampTz now = GetCurrentTimestamp();
+
+	SpinLockAcquire(&target->mutex);
+	target->info.state = target->info.announced ? OUTBOX_SLOT_UNKNOWN : state;
+	target->info.since = now;
+	target->info.announced = false;
+	SpinLockRelease(&target->mutex);
+}
+
 bool
 outbox_shared_take_announcement(int slot)
 {
@@ -198,19 +220,28 @@ outbox_shared_wake_launcher(void)
 		SetLatch(latch);
 }
 
-void
+bool
 outbox_shared_attach(int slot)
 {
 	Slot *target = &shared->slots[slot];
+	bool taken;
 
 	SpinLockAcquire(&target->mutex);
-	target->info.pid = MyProcPid;
-	target->info.announced = false;
-	memset(&target->status, 0, sizeof(target->status));
+	/* Whoever it names is alive: a crash would have made the memory anew. */
+	taken = target->info.pid != 0;
+	if (!taken)
+	{
+		target->info.pid = MyProcPid;
+		target->info.announced = false;
+		memset(&target->status, 0, sizeof(target->status));
+	}
 	SpinLockRelease(&target->mutex);
+	if (taken)
+		return false;
 	target->latch = MyLatch;
 	attached = slot;
 	before_shmem_exit(detach, (Datum) 0);
+	return true;
 }
 
 void

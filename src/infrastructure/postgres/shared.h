@@ -106,6 +106,15 @@ extern void outbox_shared_hold(int slot, int change);
 /* The extension may have come to, or gone from, this database: look again. */
 extern void outbox_shared_announce(uint32_t database);
 
+/* The same for all databases. */
+extern void outbox_shared_announce_all(void);
+
+/*
+ * The relay ends on purpose, in this state; or, if a change was announced since it
+ * looked, in OUTBOX_SLOT_UNKNOWN.
+ */
+extern void outbox_shared_leave(int slot, OutboxSlotState state);
+
 /* Has a change been announced since the last time?  The relay's. */
 extern bool outbox_shared_take_announcement(int slot);
 
@@ -114,10 +123,12 @@ extern void outbox_shared_attach_launcher(void);
 extern void outbox_shared_wake_launcher(void);
 
 /*
- * The relay's: register its process, until it ends.  When wakeable, commits wake
- * it.
+ * The relay's: register its process, until it ends.  False, and nothing done, when
+ * the slot has a relay already: one whose launcher has been replaced.
  */
-extern void outbox_shared_attach(int slot);
+extern bool outbox_shared_attach(int slot);
+
+/* Whether commits wake the relay. */
 extern void outbox_shared_set_wakeable(int slot, bool wakeable);
 
 /* Wakes the database's relay, if it is wakeable.  Never fails, never waits. */

@@ -23,12 +23,17 @@
 /* A relay leaves within milliseconds; the limit only guards against a sick one. */
 #define HOLD_TURN_MS 10
 #define HOLD_TURNS 500
+#define MAX_ANNOUNCED 16
 
 static bool emitted = false;
-static Oid announced = InvalidOid;
+static Oid announced[MAX_ANNOUNCED];
+static int announced_count = 0; /* beyond the most: all databases */
+static bool must_commit = false; /* here, so that it can tell */
 static int held = OUTBOX_NO_SLOT;
 
 static void at_end(XactEvent event, void *arg);
+static void announce(void);
+static void refuse_to_prepare(void);
 static void release(void);
 
 void
@@ -40,7 +45,18 @@ outbox_wakeup_mark(void)
 void
 outbox_wakeup_announce(uint32_t database)
 {
-	announced = database;
+	if (!OidIsValid(database))
+		return;
+	if (announced_count < MAX_ANNOUNCED)
+		announced[announced_count] = database;
+	announced_count = Min(announced_count + 1, MAX_ANNOUNCED + 1);
+}
+
+void
+outbox_wakeup_announce_here(void)
+{
+	outbox_wakeup_announce(MyDatabaseId);
+	must_commit = true;
 }
 
 void
@@ -79,9 +95,11 @@ at_end(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 			if (emitted)
 				outbox_shared_wake(MyDatabaseId);
-			if (announced)
-				outbox_shared_announce(announced);
+			announce();
 			break;
+		case XACT_EVENT_PRE_PREPARE:
+			refuse_to_prepare();
+			return;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
 			break;
@@ -89,8 +107,30 @@ at_end(XactEvent event, void *arg)
 			return;
 	}
 	emitted = false;
-	announced = InvalidOid;
+	announced_count = 0;
+	must_commit = false;
 	release();
+}
+
+static void
+announce(void)
+{
+	if (announced_count > MAX_ANNOUNCED)
+		outbox_shared_announce_all();
+	else
+		for (int i = 0; i < announced_count; i++)
+			outbox_shared_announce(announced[i]);
+}
+
+/* Whoever commits it later would not tell the launcher. */
+static void
+refuse_to_prepare(void)
+{
+	if (must_commit)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that concerns the relay of a database"),
+				 errdetail("It creates, drops, pauses or resumes cleanoutbox.")));
 }
 
 static void

@@ -10,8 +10,14 @@
 /* This transaction has emitted: its commit shall wake the relay. */
 extern void outbox_wakeup_mark(void);
 
-/* The commit of this transaction shall make the launcher look at a database. */
+/*
+ * The commit of this transaction shall make the launcher look at a database;
+ * InvalidOid is ignored.  A prepared transaction tells nobody.
+ */
 extern void outbox_wakeup_announce(uint32_t database);
+
+/* The same for this database; such a transaction cannot be prepared. */
+extern void outbox_wakeup_announce_here(void);
 
 /*
  * Keeps the relay of a database away until this transaction ends, for a command
