@@ -90,9 +90,7 @@ detach(void *data)
 
 	link->polled = false;
 #if NATS_VERSION_NUMBER >= 0x030A00
-	natsSock socket = (natsSock) link->socket;
-
-	natsConnection_ProcessCloseEvent(&socket);
+	natsConnection_ProcessCloseEvent(&(natsSock){link->socket});
 #endif
 #if NATS_VERSION_NUMBER >= 0x030B00
 	natsConnection_ProcessDetachedEvent(link->attached);
