@@ -5,7 +5,9 @@ CREATE EXTENSION cleanoutbox;
 -- A schema of that name is never adopted.
 DROP EXTENSION cleanoutbox;
 CREATE SCHEMA outbox;
+\set VERBOSITY terse
 CREATE EXTENSION cleanoutbox;
+\set VERBOSITY default
 DROP SCHEMA outbox;
 -- Nothing is left behind.
 SELECT count(*) AS left_behind FROM pg_namespace WHERE nspname = 'outbox';

@@ -57,8 +57,11 @@ SET outbox.envelope = 'xml';
 SET outbox.publish_mode = 'maybe';
 SET outbox.notifier = 'listen';
 SET outbox.batch_size = 0;
+-- The versions word these differently: 22023 is invalid_parameter_value.
+\set VERBOSITY sqlstate
 SET outbox.max_in_flight_bytes = '32kB';
 SET outbox.poll_interval = '1ms';
+\set VERBOSITY default
 SET outbox.poll_interval = '2s';
 SHOW outbox.poll_interval;
 RESET outbox.poll_interval;
