@@ -380,11 +380,14 @@ reconnecting_leaks(bool secure, int times)
 	nats_bench_free(bench);
 }
 
+/* RECONNECTS of the environment is how often. */
 static void
 reconnecting_leaks_neither_descriptors_nor_threads(void **state)
 {
+	const char *times = getenv("RECONNECTS");
+
 	(void) state;
-	reconnecting_leaks(false, 200);
+	reconnecting_leaks(false, times ? atoi(times) : 200);
 	reconnecting_leaks(true, 30);
 }
 
