@@ -4,6 +4,7 @@
 #   make install      installs                    make demo         shows it at work; demo KEEP=1 leaves it running
 #   make format       formats the C sources       make demo-stop    stops what KEEP=1 left running
 #   make stress       kills it for a minute       make deps         installs the Debian packages that are missing
+#   make check-matrix tests it in other releases of Debian, with other versions
 #   make clean        removes what was built
 #
 # The parts stand below.  PG_CONFIG chooses the PostgreSQL.
@@ -13,7 +14,7 @@ TOP := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 
 # Tests and demo start from nothing: they install what is missing and build in a folder of their own.
 PARTS := build arch unit contract storm fuzz regress isolation tap fault
-COMMANDS := check $(PARTS:%=check-%) stress demo demo-stop deps format
+COMMANDS := check $(PARTS:%=check-%) check-matrix stress demo demo-stop deps format
 
 ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
 
@@ -26,6 +27,8 @@ check:
 	@$(TOP)test/run/deps check && $(TOP)test/run/check
 $(PARTS:%=check-%): check-%:
 	@$(TOP)test/run/deps check && $(TOP)test/run/check $*
+check-matrix:
+	@$(TOP)test/run/deps matrix && $(TOP)test/run/matrix
 stress:
 	@$(TOP)test/run/deps check && $(TOP)test/fault/stress
 demo:

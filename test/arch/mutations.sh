@@ -20,6 +20,7 @@ layers|src/infrastructure/nats/broker.c|the NATS adapter includes the other adap
 layers|src/infrastructure/postgres/log.c|the PostgreSQL adapter calls libnats|s/\z/\nextern void nats_Sleep(int64 ms);\nextern void outbox_log_wait(void);\n\nvoid\noutbox_log_wait(void)\n{\n\tnats_Sleep(1);\n}\n/
 layers|src/interface/emit.c|the interface includes nats.h|s/(#include "postgres.h"\n)/$1#include <nats\/nats.h>\n/
 layers|src/interface/emit.c|the server's version is asked for outside compat.h|s/\z/\n#if PG_VERSION_NUM < 150000\n#error "too old"\n#endif\n/
+layers|src/infrastructure/nats/broker.c|libnats' version is asked for outside link.c|s/\z/\n#if NATS_VERSION_NUMBER < 0x030400\n#error "too old"\n#endif\n/
 headers|src/domain/cursor.h|a header does not include what it needs|s/#include <stdint.h>\n//
 headers|src/domain/cursor.h|a header has another guard|s/OUTBOX_DOMAIN_CURSOR_H/OUTBOX_CURSOR_H/g
 headers|src/infrastructure/postgres/log.h|a header includes postgres.h|s/(#include [^\n]*\n)/#include "postgres.h"\n$1/
