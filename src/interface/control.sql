@@ -4,13 +4,13 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalo
 AS 'MODULE_PATHNAME', 'outbox_control_pause';
 COMMENT ON FUNCTION outbox.pause(text) IS
 'Stops publishing when the transaction commits, until outbox.resume; events go on being recorded, and restarts change nothing. '
-'reason is shown in outbox.status. Pausing again replaces the reason. Errors: 25006 a read-only transaction.';
+'reason is shown in outbox.status. Pausing again replaces the reason. Errors: 25006 a read-only transaction, 0A000 when its transaction is prepared.';
 
 CREATE FUNCTION outbox.resume() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'outbox_control_resume';
 COMMENT ON FUNCTION outbox.resume() IS
-'Ends outbox.pause when the transaction commits; does nothing when publishing is not paused. Errors: 25006 a read-only transaction.';
+'Ends outbox.pause when the transaction commits; does nothing when publishing is not paused. Errors: 25006 a read-only transaction, 0A000 when its transaction is prepared.';
 
 CREATE FUNCTION outbox.wake() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
