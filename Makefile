@@ -76,6 +76,7 @@ SQL = \
 	interface/emit.sql \
 	interface/capture.sql \
 	interface/control.sql \
+	interface/refusal.sql \
 	interface/monitor.sql \
 	interface/access.sql
 SQL_FILES = $(addprefix $(TOP)src/,$(SQL))

@@ -25,6 +25,11 @@
  *
  * *Settled* means published or refused.  The store reads one interval at a
  * time; it opens the next one only when all of the current one is settled.
+ *
+ * A *dead letter* is a refused event.  It may *block* its aggregate: the store
+ * keeps back what follows, and takes care itself that it is not lost.  When the
+ * dead letter is sent again or given up, it *lets go* what it has kept back: in
+ * an interval of its own, in order, and before later events of the aggregate.
  */
 typedef struct OutboxStoreRoutine
 {
@@ -54,11 +59,14 @@ typedef struct OutboxStoreRoutine
 	void (*settle)(void *self, OutboxPosition upto, uint64_t sequence, int64_t created);
 
 	/*
-	 * Sets this event aside as a dead letter, durably, with the broker's code
-	 * and text.  Does not settle it.  Refusing the same event twice leaves one
-	 * dead letter.
+	 * Sets this event, the oldest that is not settled, aside as a dead letter,
+	 * with the broker's code and text, and settles it; sequence and created are
+	 * those of settle.  All of that is durable together, or not at all.  What was
+	 * fetched after it may have to be kept back: the caller must rewind before it
+	 * sends anything more.
 	 */
-	void (*refuse)(void *self, const OutboxPosition *position, int code, const char *text);
+	void (*refuse)(void *self, const OutboxPosition *position, int code, const char *text,
+				   uint64_t sequence, int64_t created);
 
 	/* Writes the settled position down, if it has moved. */
 	void (*persist)(void *self);

@@ -11,7 +11,8 @@
 
 typedef enum Offer
 {
-	OFFER_TAKEN, /* sent, or set aside */
+	OFFER_TAKEN, /* sent, or found stored */
+	OFFER_SET_ASIDE, /* refused; what was fetched is forgotten */
 	OFFER_BLOCKED, /* waits for an answer */
 	OFFER_LOST /* the connection is gone */
 } Offer;
@@ -38,6 +39,8 @@ outbox_publish_slice(OutboxRelay *relay, int64_t now)
 	{
 		Offer outcome = offer(relay, &relay->slice[relay->slice_next], now);
 
+		if (outcome == OFFER_SET_ASIDE)
+			return true;
 		if (outcome != OFFER_TAKEN)
 		{
 			relay->blocked = true;
@@ -249,7 +252,8 @@ reject(OutboxRelay *relay, const OutboxEvent *event, OutboxFault fault, int64_t 
 	if (relay->options.explain)
 		reason.text = relay->options.explain(fault);
 	outbox_settle_refused(relay, event->position, &reason, now);
-	return OFFER_TAKEN;
+	outbox_publish_rewind(relay);
+	return OFFER_SET_ASIDE;
 }
 
 static size_t

@@ -3,7 +3,8 @@
  *		The part of the relay that sends: fetches, recalls, seals, publishes.
  *
  * An event that cannot be sent waits until it is the oldest, and its dead letter
- * is durable before anything after it is sent.
+ * is durable before anything after it is sent.  What follows is fetched anew, since
+ * the store may keep it back.
  */
 #ifndef OUTBOX_APPLICATION_PUBLISH_H
 #define OUTBOX_APPLICATION_PUBLISH_H

@@ -33,10 +33,12 @@ void
 outbox_settle_refused(OutboxRelay *relay, OutboxPosition position, const OutboxReason *reason,
 					  int64_t now)
 {
-	relay->store->refuse(relay->store_self, &position, reason->code, reason->text);
+	relay->store->refuse(relay->store_self, &position, reason->code, reason->text,
+						 relay->fence.floor, relay->fence.created);
 	relay->counters.refused++;
-	settle(relay, position, now);
-	outbox_settle_persist(relay, now);
+	relay->dirty = false;
+	relay->persisted_at = now;
+	note_progress(relay, now);
 }
 
 void

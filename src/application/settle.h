@@ -22,7 +22,10 @@ typedef struct OutboxReason
 /* Settles the answered messages at the head of the window, up to a halt. */
 extern void outbox_settle_answered(OutboxRelay *relay, int64_t now);
 
-/* Sets the oldest event that is not settled aside as a dead letter, settles it. */
+/*
+ * Sets the oldest event that is not settled aside as a dead letter, settles it.
+ * The caller rewinds (publish.h) before anything more is sent.
+ */
 extern void outbox_settle_refused(OutboxRelay *relay, OutboxPosition position,
 								  const OutboxReason *reason, int64_t now);
 

@@ -22,6 +22,7 @@ CREATE FUNCTION outbox.flush(timeout interval DEFAULT '10 s') RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'outbox_control_flush';
 COMMENT ON FUNCTION outbox.flush(interval) IS
-'Waits until all that was committed before the call is published, and says whether it was within the timeout. What the calling '
+'Waits until all that was committed before the call is published, and says whether it was within the timeout. Does not wait for '
+'dead letters, nor for what waits behind them. What the calling '
 'transaction itself has emitted is not committed, so not waited for. Errors: 22004 a null timeout, 22023 a negative one, '
 '25001 inside a REPEATABLE READ or SERIALIZABLE transaction, which cannot see the relay''s progress.';

@@ -59,10 +59,14 @@ SELECT s.state,
          WHEN 'broker unreachable' THEN 'Check that nats-server runs at outbox.nats_url; the relay tries again by itself and nothing is lost.'
          WHEN 'not authorized' THEN 'Check outbox.nats_user and the outbox.nats_*_file settings, and the user''s permissions at the broker.'
          WHEN 'misconfigured' THEN 'Repair what the reason names, at the broker or in the settings; the relay tries again by itself.'
+         ELSE CASE
+           WHEN s.blocked_aggregates > 0 THEN 'Events wait behind dead letters: see outbox.blocked_aggregate, then call outbox.redrive or outbox.discard.'
+           WHEN s.dead_letters > 0 THEN 'Events were refused: see outbox.dead_letter, then call outbox.redrive or outbox.discard.'
+         END
        END AS hint,
        s.backlog, s.oldest AS oldest_pending, pg_catalog.clock_timestamp() - s.oldest AS lag,
-       s.last_ack_at, s.next_retry_at, s.dead_letters
-  FROM (SELECT r.*, b.backlog, b.oldest, d.dead_letters, p.paused_at, p.paused_by, p.reason AS pause_reason,
+       s.last_ack_at, s.next_retry_at, s.dead_letters, s.blocked_aggregates, s.waiting
+  FROM (SELECT r.*, b.backlog, b.oldest, d.dead_letters, a.blocked_aggregates, w.waiting, p.paused_at, p.paused_by, p.reason AS pause_reason,
                CASE
                  WHEN pg_catalog.pg_is_in_recovery() THEN 'standby'
                  WHEN NOT r.preloaded THEN 'not preloaded'
@@ -80,7 +84,9 @@ SELECT s.state,
                END AS state
           FROM outbox.relay_state() r LEFT JOIN outbox.paused p ON true,
                (SELECT pg_catalog.count(*) AS backlog, pg_catalog.min(p.emitted_at) AS oldest FROM outbox.pending p) b,
-               (SELECT pg_catalog.count(*) AS dead_letters FROM outbox.dead_letter) d) s;
+               (SELECT pg_catalog.count(*) AS dead_letters FROM outbox.dead_letter d WHERE d.discarded_at IS NULL) d,
+               (SELECT pg_catalog.count(*) AS blocked_aggregates FROM outbox.blocked) a,
+               (SELECT pg_catalog.count(*) AS waiting FROM outbox.waiting) w) s;
 COMMENT ON VIEW outbox.status IS
 'One row: is this database''s outbox published, if not why, since when, and what to do. backlog counts the rows of outbox.pending; lag is '
-'the age of the oldest of them.';
+'the age of the oldest of them. dead_letters counts those that have not been given up, waiting the events that wait behind them.';

@@ -97,6 +97,9 @@ static const struct config_enum_entry notifiers[] = {{"commit", OUTBOX_NOTIFIER_
 													 {"poll", OUTBOX_NOTIFIER_POLL, false},
 													 {NULL, 0, false}};
 
+static const struct config_enum_entry refusal_policies[] = {
+	{"block", OUTBOX_REFUSAL_BLOCK, false}, {"skip", OUTBOX_REFUSAL_SKIP, false}, {NULL, 0, false}};
+
 static const SwitchRow switches[] = {
 	{"outbox.enabled", "Publishes the events of this database.",
 	 "When off, events are still recorded and wait.", &outbox_settings.enabled, true, PGC_SUSET},
@@ -147,6 +150,9 @@ static const ChoiceRow choices[] = {
 	{"outbox.notifier", "What wakes the relay.",
 	 "commit: every commit of a transaction that emitted; poll: outbox.poll_interval alone.",
 	 &outbox_settings.notifier, OUTBOX_NOTIFIER_COMMIT, notifiers},
+	{"outbox.on_refusal", "What a refused event means for later ones of its aggregate.",
+	 "block: they wait until it is sent again or given up; skip: they pass.",
+	 &outbox_settings.on_refusal, OUTBOX_REFUSAL_BLOCK, refusal_policies},
 	{"outbox.publish_mode", "Whether the stream is this relay's alone.",
 	 "fenced: it is, and each message names the sequence it must follow; shared: others write "
 	 "to it, too, and message ids remove duplicates.",

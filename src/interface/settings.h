@@ -31,6 +31,7 @@ typedef struct OutboxSettings
 	int envelope; /* OutboxEnvelopeMode */
 	int publish_mode; /* OutboxPublishMode */
 	int notifier; /* OutboxNotifier */
+	int on_refusal; /* OutboxRefusalPolicy */
 	char *notify_channel; /* '': off */
 	int poll_interval; /* ms */
 	int batch_size; /* events */
@@ -62,6 +63,12 @@ typedef enum OutboxNotifier
 	OUTBOX_NOTIFIER_COMMIT,
 	OUTBOX_NOTIFIER_POLL
 } OutboxNotifier;
+
+typedef enum OutboxRefusalPolicy
+{
+	OUTBOX_REFUSAL_BLOCK, /* later events of the aggregate wait */
+	OUTBOX_REFUSAL_SKIP
+} OutboxRefusalPolicy;
 
 extern OutboxSettings outbox_settings;
 

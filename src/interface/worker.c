@@ -225,6 +225,8 @@ bind_settings(Worker *worker, bool reconnect)
 
 	outbox_shared_set_wakeable(worker->slot, outbox_settings.notifier == OUTBOX_NOTIFIER_COMMIT);
 	outbox_store_announce_on(worker->store, outbox_settings.notify_channel);
+	outbox_store_block_on_refusal(worker->store,
+								  outbox_settings.on_refusal == OUTBOX_REFUSAL_BLOCK);
 	worker->binding.reason[0] = '\0';
 	worker->housekeeping_at = 0;
 	if (worker->paused || !worker->identity.native || !outbox_binding_prepare(&worker->binding) ||

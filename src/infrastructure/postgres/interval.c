@@ -80,6 +80,26 @@ outbox_interval_collect(OutboxInterval *interval, const OutboxSnapshot *old_snap
 		interval->first_index = 1;
 }
 
+int
+outbox_interval_find(const OutboxInterval *interval, OutboxPosition position)
+{
+	for (int i = 0; i < interval->count; i++)
+		if (outbox_position_compare(interval->entries[i].position, position) == 0)
+			return i;
+	elog(ERROR, "no event at position " INT64_FORMAT, position.id);
+}
+
+uint32_t
+outbox_interval_index(const OutboxInterval *interval, int entry)
+{
+	int64_t last = interval->entries[entry].position.last;
+	int first = entry;
+
+	while (first > 0 && interval->entries[first - 1].position.last == last)
+		first--;
+	return (first == 0 ? interval->first_index : 1) + (entry - first);
+}
+
 /* A child without blocks costs next to nothing: most of the ring is empty, mostly. */
 static void
 scan_child(Collector *collector, int child, const OutboxSnapshot *old_snapshot,

@@ -54,4 +54,10 @@ typedef struct OutboxInterval
 extern void outbox_interval_collect(OutboxInterval *interval, const OutboxSnapshot *old_snapshot,
 									const OutboxSnapshot *new_snapshot, OutboxPosition after);
 
+/* Which entry stands at the position. */
+extern int outbox_interval_find(const OutboxInterval *interval, OutboxPosition position);
+
+/* The place of an entry's event in its transaction, from 1. */
+extern uint32_t outbox_interval_index(const OutboxInterval *interval, int entry);
+
 #endif

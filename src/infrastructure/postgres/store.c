@@ -7,35 +7,32 @@
  * all that was handed out is settled and nothing is left, the new snapshot
  * becomes the old one.
  *
- * Every call is a short transaction of its own, and none is open between calls,
+ * Where no interval is open, a *release* may be: what the quarantine lets go
+ * (release.h).  Events of blocked aggregates (quarantine.h) are not handed out but
+ * *parked*, and with that it is written down which interval is open, so that no
+ * release opens before the parked events are behind the cursor for good.  No interval
+ * is open while a release is, so what is let go comes before everything of its
+ * aggregate that is still in the log.
+ *
+ * Every call runs short transactions of its own, and none is open between calls,
  * so the relay never holds back vacuum while it waits for the network.  The
- * transaction that takes a snapshot never writes: a transaction sees itself as
- * finished in its own pg_current_snapshot once others have moved on.
+ * transaction that takes a snapshot has not written before: a transaction sees
+ * itself as finished in its own pg_current_snapshot once others have moved on.
  */
 #include "postgres.h"
 
-#include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "pgstat.h"
-#include "storage/bufmgr.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
-#include "utils/timestamp.h"
 
-#include "domain/ring.h"
 #include "infrastructure/postgres/announcement.h"
-#include "infrastructure/postgres/columns.h"
 #include "infrastructure/postgres/cursor.h"
 #include "infrastructure/postgres/durable.h"
 #include "infrastructure/postgres/interval.h"
 #include "infrastructure/postgres/log.h"
+#include "infrastructure/postgres/quarantine.h"
+#include "infrastructure/postgres/reader.h"
+#include "infrastructure/postgres/release.h"
 #include "infrastructure/postgres/store.h"
 #include "infrastructure/postgres/transaction.h"
 
@@ -48,26 +45,22 @@ struct OutboxStore
 	OutboxSnapshot new_snapshot;
 	bool open; /* an interval is open */
 	OutboxInterval interval;
-	bool fresh; /* it was collected in this transaction, so its places hold */
 	int next; /* entry to hand out next */
 	uint32_t next_index; /* its tx_index */
 	OutboxPosition handed_out; /* the last one handed out */
+	OutboxQuarantine *quarantine;
+	OutboxRelease release;
+	bool releasing; /* a release is open */
+	bool blocking; /* refused events block their aggregate */
 	bool dirty; /* settled more than was persisted */
 	const char *channel;
 };
 
-/* The log's children, as far as a slice has needed them. */
-typedef struct Children
-{
-	Relation log[OUTBOX_RING_CHILDREN];
-	TupleTableSlot *slot[OUTBOX_RING_CHILDREN];
-	BlockNumber blocks[OUTBOX_RING_CHILDREN];
-} Children;
-
 static int fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes);
 static void rewind_to_settled(void *self);
 static void settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created);
-static void refuse(void *self, const OutboxPosition *position, int code, const char *reason);
+static void refuse(void *self, const OutboxPosition *position, int code, const char *reason,
+				   uint64_t sequence, int64_t created);
 static void persist(void *self);
 static void settled(void *self, uint64_t *sequence, int64_t *created);
 
@@ -81,18 +74,19 @@ const OutboxStoreRoutine outbox_postgres_store = {
 };
 
 static void read_snapshot(OutboxStore *store, OutboxSnapshot *snapshot, const char *printed);
+static bool make_ready(OutboxStore *store, bool *looked);
+static bool has_next(const OutboxStore *store);
 static bool all_settled(const OutboxStore *store);
+static bool open_release(OutboxStore *store);
+static void close_release(OutboxStore *store);
 static bool open_interval(OutboxStore *store);
+static bool collect_rest(OutboxStore *store);
 static void close_interval(OutboxStore *store);
 static void collect(OutboxStore *store);
 static int hand_out(OutboxStore *store, OutboxEvent *events, int max_events, size_t max_bytes);
-static bool read_event(OutboxStore *store, Children *children, const OutboxEntry *entry,
-					   OutboxEvent *event);
-static void close_children(Children *children);
-static void copy_event(OutboxStore *store, TupleTableSlot *slot, OutboxEvent *event);
-static const OutboxEntry *find_entry(OutboxStore *store, OutboxPosition position);
-static const char *utf8(Datum value);
-static bool bury(const char *source, Datum *values);
+static bool hand_out_entry(OutboxStore *store, OutboxReader *reader, OutboxEvent *event);
+static void note_parked(OutboxStore *store, bool passed);
+static void conclude(OutboxStore *store);
 
 OutboxStore *
 outbox_store_create(void)
@@ -101,10 +95,13 @@ outbox_store_create(void)
 	OutboxStore *store = MemoryContextAllocZero(memory, sizeof(OutboxStore));
 
 	store->memory = memory;
+	store->blocking = true;
 	store->slice = AllocSetContextCreate(memory, "outbox slice", ALLOCSET_DEFAULT_SIZES);
 	outbox_transaction_begin();
 	MemoryContextSwitchTo(memory);
 	outbox_cursor_load(&store->cursor);
+	store->quarantine = outbox_quarantine_load();
+	outbox_release_init(&store->release);
 	outbox_transaction_commit();
 	read_snapshot(store, &store->old_snapshot, store->cursor.old_snapshot);
 	if (store->cursor.new_snapshot)
@@ -124,6 +121,12 @@ outbox_store_announce_on(OutboxStore *store, const char *channel)
 	store->channel = channel && channel[0] ? channel : NULL;
 }
 
+void
+outbox_store_block_on_refusal(OutboxStore *store, bool blocking)
+{
+	store->blocking = blocking;
+}
+
 const char *
 outbox_store_settled_snapshot(const OutboxStore *store)
 {
@@ -134,21 +137,15 @@ static int
 fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes)
 {
 	OutboxStore *store = self;
+	bool looked = false;
 	int count = 0;
 
-	outbox_transaction_begin();
-	MemoryContextReset(store->slice);
-	store->fresh = false;
-	if (store->open && store->next == store->interval.count && all_settled(store))
+	while (count == 0 && make_ready(store, &looked))
 	{
-		if (store->interval.truncated)
-			collect(store);
-		if (store->next == store->interval.count)
-			close_interval(store);
-	}
-	if (store->open || open_interval(store))
+		outbox_transaction_begin();
 		count = hand_out(store, events, max_events, max_bytes);
-	outbox_transaction_commit();
+		outbox_transaction_commit();
+	}
 	return count;
 }
 
@@ -156,22 +153,18 @@ static void
 rewind_to_settled(void *self)
 {
 	OutboxStore *store = self;
-	uint32_t index = store->interval.first_index;
 
-	if (!store->open)
+	if (store->releasing)
+		outbox_release_rewind(&store->release, store->cursor.position.id);
+	else if (!store->open)
 		return;
 	store->handed_out = store->cursor.position;
 	for (store->next = 0; store->next < store->interval.count; store->next++)
-	{
-		const OutboxEntry *entry = &store->interval.entries[store->next];
-
-		if (store->next > 0 && entry->position.last != entry[-1].position.last)
-			index = 1;
-		if (outbox_position_compare(entry->position, store->cursor.position) > 0)
+		if (outbox_position_compare(store->interval.entries[store->next].position,
+									store->cursor.position) > 0)
 			break;
-		index++;
-	}
-	store->next_index = index;
+	if (store->next < store->interval.count)
+		store->next_index = outbox_interval_index(&store->interval, store->next);
 }
 
 static void
@@ -186,46 +179,33 @@ settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created)
 }
 
 static void
-refuse(void *self, const OutboxPosition *position, int code, const char *reason)
+refuse(void *self, const OutboxPosition *position, int code, const char *reason, uint64_t sequence,
+	   int64_t created)
 {
 	OutboxStore *store = self;
-	const OutboxEntry *entry = find_entry(store, *position);
-	ItemPointerData place;
-	Datum values[4];
+	OutboxRefusal refusal = {code, reason, store->blocking};
 
 	outbox_transaction_begin();
-	ItemPointerSet(&place, entry->block, entry->offset);
-	values[0] = Int32GetDatum(code);
-	values[1] = CStringGetTextDatum(reason);
-	values[2] = Int64GetDatum(position->id);
-	values[3] = PointerGetDatum(&place);
-	SPI_connect();
-	/* Where it was; if its row has moved, wherever it is. */
-	if (!bury(psprintf("FROM ONLY outbox.event_%d WHERE id = $3 AND ctid = $4", entry->child),
-			  values))
-		(void) bury("FROM outbox.event WHERE id = $3 AND $4 IS NOT NULL", values);
-	SPI_finish();
+	if (store->releasing)
+	{
+		outbox_release_settle(&store->release, position->id - 1);
+		outbox_quarantine_bury_again(store->quarantine, position->id, &refusal);
+		/* What it holds now is no longer part of the release. */
+		outbox_release_end(&store->release);
+		store->releasing = false;
+		settle(store, OUTBOX_POSITION_START, sequence, created);
+		store->handed_out = OUTBOX_POSITION_START;
+	}
+	else
+	{
+		int at = outbox_interval_find(&store->interval, *position);
+
+		outbox_quarantine_bury(store->quarantine, &store->interval.entries[at],
+							   outbox_interval_index(&store->interval, at), &refusal);
+		settle(store, *position, sequence, created);
+	}
 	ForceSyncCommit();
-	outbox_transaction_commit();
-}
-
-/* Copies the event to the dead letters; false when it is not there, or one already. */
-static bool
-bury(const char *source, Datum *values)
-{
-	Oid types[] = {INT4OID, TEXTOID, INT8OID, TIDOID};
-	char *query =
-		psprintf("INSERT INTO outbox.dead_letter (code, reason, event_id, emitted_at, aggregate,"
-				 "       aggregate_id, action, version, content_type, headers, payload)"
-				 " SELECT $1, $2, id, emitted_at, aggregate, aggregate_id, action, version,"
-				 "        content_type, headers, payload %s"
-				 " ON CONFLICT (event_id) DO NOTHING",
-				 source);
-
-	if (SPI_execute_with_args(query, lengthof(types), types, values, NULL, false, 0) !=
-		SPI_OK_INSERT)
-		elog(ERROR, "could not write a dead letter");
-	return SPI_processed > 0;
+	conclude(store);
 }
 
 static void
@@ -236,14 +216,11 @@ persist(void *self)
 	if (!store->dirty)
 		return;
 	outbox_transaction_begin();
-	if (store->open && !store->interval.truncated && store->next == store->interval.count &&
-		all_settled(store))
+	if (store->releasing)
+		outbox_release_settle(&store->release, store->cursor.position.id);
+	else if (store->open && !store->interval.truncated && !has_next(store) && all_settled(store))
 		close_interval(store);
-	outbox_cursor_save(&store->cursor);
-	outbox_transaction_commit();
-	store->dirty = false;
-	if (store->channel && !outbox_announcement_send(store->channel, store->cursor.sequence))
-		store->channel = NULL;
+	conclude(store);
 }
 
 static void
@@ -273,11 +250,75 @@ read_snapshot(OutboxStore *store, OutboxSnapshot *snapshot, const char *printed)
 						errmsg("the relay's cursor holds a malformed snapshot \"%s\"", printed)));
 }
 
+/*
+ * Sees to it that there is something to hand out; false: there is nothing now.
+ * looked: the log has been looked at in this fetch, and whatever has committed since
+ * wakes the relay again.
+ */
+static bool
+make_ready(OutboxStore *store, bool *looked)
+{
+	MemoryContextReset(store->slice);
+	if (has_next(store))
+		return true;
+	if (!all_settled(store))
+		return false;
+	if (store->releasing)
+		close_release(store);
+	if (store->open && collect_rest(store))
+		return true;
+	if (open_release(store))
+		return true;
+	if (*looked)
+		return false;
+	*looked = true;
+	return open_interval(store);
+}
+
+static bool
+has_next(const OutboxStore *store)
+{
+	if (store->releasing)
+		return store->release.next < store->release.count;
+	return store->open && store->next < store->interval.count;
+}
+
 /* Is all that was handed out settled? */
 static bool
 all_settled(const OutboxStore *store)
 {
 	return outbox_position_compare(store->handed_out, store->cursor.position) <= 0;
+}
+
+/* Opens a release if something is to be let go. */
+static bool
+open_release(OutboxStore *store)
+{
+	outbox_transaction_begin();
+	if (outbox_release_is_due(&store->release))
+	{
+		store->releasing = outbox_release_collect(&store->release);
+		store->cursor.position = OUTBOX_POSITION_START;
+		store->handed_out = OUTBOX_POSITION_START;
+		if (!store->releasing)
+			outbox_quarantine_unblock(store->quarantine);
+	}
+	outbox_transaction_commit();
+	return store->releasing;
+}
+
+/* All of the release is settled. */
+static void
+close_release(OutboxStore *store)
+{
+	outbox_transaction_begin();
+	outbox_release_settle(&store->release, store->handed_out.id);
+	outbox_quarantine_unblock(store->quarantine);
+	outbox_release_end(&store->release);
+	store->releasing = false;
+	store->cursor.position = OUTBOX_POSITION_START;
+	store->handed_out = OUTBOX_POSITION_START;
+	conclude(store);
 }
 
 /* Opens the interval up to now; false when there is nothing in it. */
@@ -286,22 +327,38 @@ open_interval(OutboxStore *store)
 {
 	char *printed;
 
+	outbox_transaction_begin();
 	outbox_log_lock();
 	outbox_transaction_look_again();
 	printed = outbox_cursor_current_snapshot();
+	if (strcmp(printed, store->cursor.old_snapshot) != 0)
+	{
+		read_snapshot(store, &store->new_snapshot, printed);
+		store->cursor.new_snapshot = MemoryContextStrdup(store->memory, printed);
+		store->cursor.position = OUTBOX_POSITION_START;
+		store->handed_out = OUTBOX_POSITION_START;
+		store->open = true;
+		collect(store);
+		if (store->interval.count == 0)
+			close_interval(store);
+	}
+	outbox_transaction_commit();
+	return store->open;
+}
 
-	if (strcmp(printed, store->cursor.old_snapshot) == 0)
-		return false;
-	read_snapshot(store, &store->new_snapshot, printed);
-	store->cursor.new_snapshot = MemoryContextStrdup(store->memory, printed);
-	store->cursor.position = OUTBOX_POSITION_START;
-	store->handed_out = OUTBOX_POSITION_START;
-	store->open = true;
-	collect(store);
-	if (store->interval.count > 0)
-		return true;
-	close_interval(store);
-	return false;
+/* Collects what is left of the open interval; closes it when that is nothing. */
+static bool
+collect_rest(OutboxStore *store)
+{
+	if (store->interval.truncated)
+	{
+		outbox_transaction_begin();
+		collect(store);
+		outbox_transaction_commit();
+	}
+	if (!has_next(store))
+		close_interval(store);
+	return store->open;
 }
 
 /* All that the new snapshot sees is settled. */
@@ -334,135 +391,92 @@ collect(OutboxStore *store)
 	outbox_interval_collect(&store->interval, &store->old_snapshot, &store->new_snapshot,
 							store->cursor.position);
 	MemoryContextSwitchTo(caller);
-	store->fresh = true;
 	store->next = 0;
 	store->next_index = store->interval.first_index;
 	outbox_durable_flush(store->interval.newest_commit);
 }
 
+/* Of blocked aggregates nothing is handed out, but it counts as work. */
 static int
 hand_out(OutboxStore *store, OutboxEvent *events, int max_events, size_t max_bytes)
 {
-	Children children = {0};
+	MemoryContext caller = MemoryContextSwitchTo(store->slice);
+	OutboxReader reader = {0};
 	int count = 0;
-	int gone = 0;
 	size_t bytes = 0;
+	int first = store->next;
 
-	for (; store->next < store->interval.count && count < max_events && bytes < max_bytes;
-		 store->next++, store->next_index++)
+	for (int seen = 0; has_next(store) && seen < max_events && (seen == 0 || bytes < max_bytes);
+		 seen++)
 	{
-		const OutboxEntry *entry = &store->interval.entries[store->next];
 		OutboxEvent *event = &events[count];
+		bool taken;
 
 		CHECK_FOR_INTERRUPTS();
-		if (store->next > 0 && entry->position.last != entry[-1].position.last)
-			store->next_index = 1;
-		if (read_event(store, &children, entry, event))
-		{
-			event->position = entry->position;
-			event->tx_index = store->next_index;
-			event->tx_count = entry->tx_count;
+		event->headers = NULL;
+		taken = store->releasing ? outbox_release_read(&store->release, event)
+								 : hand_out_entry(store, &reader, event);
+		if (event->headers)
 			bytes += event->payload_length + strlen(event->headers);
-			store->handed_out = entry->position;
-			count++;
-		}
-		else if (store->fresh)
-			gone++;
-		else
-		{
-			/* The rows have moved: the rest is found anew when this is settled. */
-			store->interval.count = store->next;
-			store->interval.truncated = true;
-			break;
-		}
+		if (!taken)
+			continue;
+		store->handed_out = event->position;
+		count++;
 	}
-	close_children(&children);
-	if (gone > 0)
-		ereport(WARNING, (errmsg("%d events were removed before they were published", gone)));
+	outbox_reader_close(&reader);
+	MemoryContextSwitchTo(caller);
+	if (!store->releasing && store->next - first > count)
+		note_parked(store, count == 0 && all_settled(store));
 	return count;
 }
 
-/* Reads the entry's row; false when it is not at its place any more. */
+/* Reads the next entry's event; false: it is parked, or has moved. */
 static bool
-read_event(OutboxStore *store, Children *children, const OutboxEntry *entry, OutboxEvent *event)
+hand_out_entry(OutboxStore *store, OutboxReader *reader, OutboxEvent *event)
 {
-	int child = entry->child;
-	ItemPointerData place;
-	Datum id;
-	bool isnull;
+	const OutboxEntry *entry = &store->interval.entries[store->next];
 
-	if (children->log[child] == NULL)
+	if (!outbox_reader_read(reader, entry, event))
 	{
-		children->log[child] = table_open(outbox_log_child(child), AccessShareLock);
-		children->slot[child] = table_slot_create(children->log[child], NULL);
-		children->blocks[child] = RelationGetNumberOfBlocks(children->log[child]);
+		/* The rest is found anew when what was handed out is settled. */
+		store->interval.count = store->next;
+		store->interval.truncated = true;
+		return false;
 	}
-	ItemPointerSet(&place, entry->block, entry->offset);
-	if (entry->block >= children->blocks[child] ||
-		!table_tuple_fetch_row_version(children->log[child], &place, GetActiveSnapshot(),
-									   children->slot[child]))
-		return false;
-	id = slot_getattr(children->slot[child], OUTBOX_EVENT_ID, &isnull);
-	if (DatumGetInt64(id) != entry->position.id)
-		return false;
-	copy_event(store, children->slot[child], event);
-	return true;
+	if (store->next > 0 && entry->position.last != entry[-1].position.last)
+		store->next_index = 1;
+	store->next++;
+	event->position = entry->position;
+	event->tx_index = store->next_index++;
+	event->tx_count = entry->tx_count;
+	if (!outbox_quarantine_blocks(store->quarantine, event))
+		return true;
+	outbox_quarantine_park(entry, event->tx_index);
+	return false;
 }
 
+/* Some were parked; passed: nothing before the next entry is left for the relay to settle. */
 static void
-close_children(Children *children)
+note_parked(OutboxStore *store, bool passed)
 {
-	for (int i = 0; i < OUTBOX_RING_CHILDREN; i++)
+	if (passed)
 	{
-		if (children->log[i] == NULL)
-			continue;
-		ExecDropSingleTupleTableSlot(children->slot[i]);
-		table_close(children->log[i], AccessShareLock);
+		store->cursor.position = store->interval.entries[store->next - 1].position;
+		store->handed_out = store->cursor.position;
 	}
+	outbox_cursor_save(&store->cursor);
 }
 
-/* Copies a row into the slice's memory. */
+/* Writes down how far all is settled, commits, and tells listeners. */
 static void
-copy_event(OutboxStore *store, TupleTableSlot *slot, OutboxEvent *event)
+conclude(OutboxStore *store)
 {
-	MemoryContext caller = MemoryContextSwitchTo(store->slice);
-	Datum *values = slot->tts_values;
-	bytea *payload;
+	bool moved = store->dirty;
 
-	slot_getallattrs(slot);
-	event->id = DatumGetInt64(values[OUTBOX_EVENT_ID - 1]);
-	event->xid = DatumGetUInt64(values[OUTBOX_EVENT_XID - 1]);
-	event->emitted_at = DatumGetTimestampTz(values[OUTBOX_EVENT_EMITTED_AT - 1]) +
-						(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
-	event->aggregate = TextDatumGetCString(values[OUTBOX_EVENT_AGGREGATE - 1]);
-	event->aggregate_id = utf8(values[OUTBOX_EVENT_AGGREGATE_ID - 1]);
-	event->action = TextDatumGetCString(values[OUTBOX_EVENT_ACTION - 1]);
-	event->has_version = !slot->tts_isnull[OUTBOX_EVENT_VERSION - 1];
-	event->version = event->has_version ? DatumGetInt64(values[OUTBOX_EVENT_VERSION - 1]) : 0;
-	event->content_type = utf8(values[OUTBOX_EVENT_CONTENT_TYPE - 1]);
-	event->headers = utf8(values[OUTBOX_EVENT_HEADERS - 1]);
-	payload = DatumGetByteaPCopy(values[OUTBOX_EVENT_PAYLOAD - 1]);
-	event->payload = VARDATA(payload);
-	event->payload_length = VARSIZE(payload) - VARHDRSZ;
-	MemoryContextSwitchTo(caller);
-}
-
-static const OutboxEntry *
-find_entry(OutboxStore *store, OutboxPosition position)
-{
-	for (int i = 0; i < store->interval.count; i++)
-		if (outbox_position_compare(store->interval.entries[i].position, position) == 0)
-			return &store->interval.entries[i];
-	elog(ERROR, "no event at position " INT64_FORMAT, position.id);
-}
-
-/* Text of the log as events have it, whatever the database's encoding. */
-static const char *
-utf8(Datum value)
-{
-	char *text_in_database = TextDatumGetCString(value);
-
-	if (GetDatabaseEncoding() == PG_UTF8)
-		return text_in_database;
-	return pg_server_to_any(text_in_database, strlen(text_in_database), PG_UTF8);
+	outbox_cursor_save(&store->cursor);
+	outbox_transaction_commit();
+	store->dirty = false;
+	if (moved && store->channel &&
+		!outbox_announcement_send(store->channel, store->cursor.sequence))
+		store->channel = NULL;
 }

@@ -22,6 +22,9 @@ extern OutboxStore *outbox_store_create(void);
  */
 extern void outbox_store_announce_on(OutboxStore *store, const char *channel);
 
+/* Shall later events of its aggregate wait behind an event refused from now on? */
+extern void outbox_store_block_on_refusal(OutboxStore *store, bool blocking);
+
 /*
  * A snapshot below which every event is settled and persisted; NULL while
  * something is settled and not persisted.
