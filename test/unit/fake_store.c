@@ -1,8 +1,8 @@
 /*
  * fake_store.c
- *		A database in memory, and the relay's store over it.
+ *		The relay's store over a database in memory.
  */
-#include "unit/fake_store.h"
+#include "unit/fake_quarantine.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -12,7 +12,8 @@
 static int fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes);
 static void rewind_to_settled(void *self);
 static void settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created);
-static void refuse(void *self, const OutboxPosition *position, int code, const char *text);
+static void refuse(void *self, const OutboxPosition *position, int code, const char *text,
+				   uint64_t sequence, int64_t created);
 static void persist(void *self);
 static void settled(void *self, uint64_t *sequence, int64_t *created);
 
@@ -28,17 +29,18 @@ const OutboxStoreRoutine fake_store = {
 static void take_snapshot(const FakeStore *store, FakeSnapshot *into);
 static void copy_snapshot(FakeSnapshot *to, const FakeSnapshot *from);
 static void copy_cursor(FakeCursor *to, const FakeCursor *from);
+static bool make_ready(FakeStore *store, bool *looked);
+static bool all_settled(const FakeStore *store);
 static bool open_interval(FakeStore *store);
 static void close_interval(FakeStore *store);
 static void collect(FakeStore *store);
 static OutboxPosition position_of(const FakeStore *store, int row);
 static void describe(FakeStore *store, int entry, OutboxEvent *event);
-static void save_cursor(FakeStore *store, bool synchronous);
+static void note_settled(FakeStore *store, int row);
 static void load_cursor(FakeStore *store, const FakeCursor *from);
-static void unlock(FakeStore *store, int transaction);
 
 /* Payloads point here; as large as the largest that a test emits. */
-static const char payload[1 << 16];
+static const char payload[FAKE_PAYLOAD_MAX];
 
 void
 fake_store_init(FakeStore *store, bool durable_intervals)
@@ -47,6 +49,7 @@ fake_store_init(FakeStore *store, bool durable_intervals)
 	store->next_xid = store->oldest_xid = 100;
 	store->next_id = 1;
 	store->durable_intervals = durable_intervals;
+	store->blocking = true;
 	take_snapshot(store, &store->cursor.old_snapshot);
 	copy_cursor(&store->saved[0], &store->cursor);
 	copy_cursor(&store->saved[1], &store->cursor);
@@ -61,84 +64,6 @@ fake_store_settled_before(FakeStore *store, uint64_t sequence, int64_t created)
 	copy_cursor(&store->saved[1], &store->cursor);
 }
 
-int
-fake_store_begin(FakeStore *store)
-{
-	FakeTransaction *transaction;
-
-	if (store->transaction_count == FAKE_TRANSACTIONS)
-		return -1;
-	transaction = &store->transactions[store->transaction_count];
-	memset(transaction, 0, sizeof(*transaction));
-	transaction->xid = store->next_xid++;
-	return store->transaction_count++;
-}
-
-int
-fake_store_emit(FakeStore *store, int transaction, int aggregate, FakeKind kind,
-				size_t payload_length)
-{
-	FakeTransaction *owner = &store->transactions[transaction];
-	FakeRow *row = &store->rows[store->row_count];
-
-	if (store->row_count == FAKE_ROWS || payload_length > sizeof(payload) ||
-		(store->locks[aggregate] && store->locks[aggregate] != transaction + 1))
-		return -1;
-	store->locks[aggregate] = transaction + 1;
-	memset(row, 0, sizeof(*row));
-	row->id = store->next_id++;
-	row->transaction = transaction;
-	row->aggregate = aggregate;
-	row->kind = kind;
-	row->payload_length = payload_length;
-	owner->rows++;
-	owner->last = row->id;
-	return store->row_count++;
-}
-
-bool
-fake_store_roll_back(FakeStore *store, int transaction)
-{
-	FakeTransaction *owner = &store->transactions[transaction];
-	int undone = -1;
-
-	owner->last = 0;
-	for (int i = 0; i < store->row_count; i++)
-	{
-		FakeRow *row = &store->rows[i];
-
-		if (row->transaction != transaction || row->rolled_back)
-			continue;
-		if (undone >= 0)
-			owner->last = store->rows[undone].id;
-		undone = i;
-	}
-	if (undone < 0)
-		return false;
-	store->rows[undone].rolled_back = true;
-	owner->rows--;
-	return true;
-}
-
-void
-fake_store_commit(FakeStore *store, int transaction, bool synchronous)
-{
-	FakeTransaction *owner = &store->transactions[transaction];
-
-	owner->state = FAKE_COMMITTED;
-	owner->commit_lsn = ++store->lsn;
-	if (synchronous)
-		store->flushed = store->lsn;
-	unlock(store, transaction);
-}
-
-void
-fake_store_abort(FakeStore *store, int transaction)
-{
-	store->transactions[transaction].state = FAKE_ABORTED;
-	unlock(store, transaction);
-}
-
 void
 fake_store_restart(FakeStore *store)
 {
@@ -151,12 +76,12 @@ fake_store_crash(FakeStore *store, uint64_t lsn)
 	int64_t next_id = 1;
 	uint64_t next_xid = 100;
 
+	memset(store->locks, 0, sizeof(store->locks));
 	assert(lsn >= store->flushed && lsn <= store->lsn);
 	for (int i = 0; i < store->transaction_count; i++)
 	{
 		FakeTransaction *transaction = &store->transactions[i];
 
-		unlock(store, i);
 		if (transaction->state != FAKE_COMMITTED || transaction->commit_lsn > lsn)
 			transaction->state = FAKE_ABORTED;
 		else if (transaction->xid >= next_xid)
@@ -166,8 +91,6 @@ fake_store_crash(FakeStore *store, uint64_t lsn)
 	{
 		FakeRow *row = &store->rows[i];
 
-		if (row->dead_lsn > lsn)
-			row->dead_letter = false;
 		if (store->transactions[row->transaction].state == FAKE_COMMITTED && row->id >= next_id)
 			next_id = row->id + 1;
 	}
@@ -191,35 +114,16 @@ fake_store_crash(FakeStore *store, uint64_t lsn)
 	load_cursor(store, &store->saved[0]);
 }
 
-int
-fake_store_find(const FakeStore *store, int64_t id)
-{
-	for (int i = store->row_count - 1; i >= 0; i--)
-		if (store->rows[i].id == id && fake_store_committed(store, i))
-			return i;
-	return -1;
-}
-
-bool
-fake_store_committed(const FakeStore *store, int row)
-{
-	return !store->rows[row].rolled_back &&
-		   store->transactions[store->rows[row].transaction].state == FAKE_COMMITTED;
-}
-
-bool
-fake_store_durable_row(const FakeStore *store, int row)
-{
-	return fake_store_committed(store, row) &&
-		   store->transactions[store->rows[row].transaction].commit_lsn <= store->flushed;
-}
-
 bool
 fake_store_row_settled(const FakeStore *store, int row)
 {
 	const FakeCursor *cursor = &store->cursor;
 	uint64_t xid = store->transactions[store->rows[row].transaction].xid;
+	FakeStanding standing = fake_store_standing(store, row);
 
+	if (standing == FAKE_WAITING || standing == FAKE_MARKED)
+		return store->releasing && fake_quarantine_handed_out(store, row) &&
+			   store->rows[row].id <= cursor->position.id;
 	if (outbox_snapshot_sees(&cursor->old_snapshot.snapshot, xid))
 		return true;
 	return cursor->open && outbox_snapshot_sees(&cursor->new_snapshot.snapshot, xid) &&
@@ -230,22 +134,31 @@ static int
 fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes)
 {
 	FakeStore *store = self;
+	bool looked = false;
 	int count = 0;
 	size_t bytes = 0;
 
 	store->fetches++;
-	if (store->cursor.open && store->next == store->entry_count &&
-		(store->entry_count == 0 ||
-		 outbox_position_compare(position_of(store, store->entries[store->entry_count - 1]),
-								 store->cursor.position) <= 0))
-		close_interval(store);
-	if (!store->cursor.open && !open_interval(store))
-		return 0;
-	store->flushed = store->lsn;
-	while (store->next < store->entry_count && count < max_events && bytes < max_bytes)
+	while (count == 0 && make_ready(store, &looked))
 	{
-		describe(store, store->next++, &events[count]);
-		bytes += events[count++].payload_length;
+		store->flushed = store->lsn;
+		while (store->next < store->entry_count && count < max_events && bytes < max_bytes)
+		{
+			int row = store->entries[store->next++];
+
+			if (!store->releasing && fake_quarantine_park(store, row))
+				continue;
+			describe(store, store->next - 1, &events[count]);
+			store->handed_out = events[count].position;
+			bytes += events[count++].payload_length;
+		}
+		if (count > 0 || store->releasing || !all_settled(store))
+			continue;
+		/* All before the next entry is parked. */
+		store->cursor.position = position_of(store, store->entries[store->next - 1]);
+		store->handed_out = store->cursor.position;
+		fake_store_save(store, true, false);
+		store->dirty = false;
 	}
 	return count;
 }
@@ -256,6 +169,7 @@ rewind_to_settled(void *self)
 	FakeStore *store = self;
 
 	store->next = 0;
+	store->handed_out = store->cursor.position;
 	while (store->next < store->entry_count &&
 		   outbox_position_compare(position_of(store, store->entries[store->next]),
 								   store->cursor.position) <= 0)
@@ -268,7 +182,7 @@ settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created)
 	FakeStore *store = self;
 	bool known = false;
 
-	assert(store->cursor.open);
+	assert(store->cursor.open || store->releasing);
 	assert(outbox_position_compare(upto, store->cursor.position) > 0);
 	for (int i = 0; i < store->next; i++)
 	{
@@ -278,12 +192,10 @@ settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created)
 		if (outbox_position_compare(position, upto) == 0)
 			known = true;
 		if (outbox_position_compare(position, store->cursor.position) <= 0 ||
-			outbox_position_compare(position, upto) > 0)
+			outbox_position_compare(position, upto) > 0 ||
+			(!store->releasing && fake_store_standing(store, row) == FAKE_WAITING))
 			continue;
-		store->rows[row].settled = true;
-		store->settled_events++;
-		if (store->on_settle)
-			store->on_settle(store->context, row);
+		note_settled(store, row);
 	}
 	assert(known);
 	store->cursor.position = upto;
@@ -293,18 +205,23 @@ settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created)
 }
 
 static void
-refuse(void *self, const OutboxPosition *position, int code, const char *text)
+refuse(void *self, const OutboxPosition *position, int code, const char *text, uint64_t sequence,
+	   int64_t created)
 {
 	FakeStore *store = self;
 	int row = fake_store_find(store, position->id);
+	bool releasing = store->releasing;
 
 	assert(row >= 0 && text != NULL);
 	(void) code;
-	store->lsn++;
-	if (!store->rows[row].dead_letter)
-		store->rows[row].dead_lsn = store->lsn;
-	store->rows[row].dead_letter = true;
-	store->flushed = store->lsn;
+	if (releasing)
+		fake_quarantine_settle(store, position->id - 1);
+	fake_quarantine_bury(store, row);
+	settle(store, *position, sequence, created);
+	if (releasing)
+		fake_quarantine_close(store);
+	fake_store_save(store, true, true);
+	store->dirty = false;
 }
 
 static void
@@ -314,7 +231,9 @@ persist(void *self)
 
 	if (!store->dirty)
 		return;
-	save_cursor(store, false);
+	if (store->releasing)
+		fake_quarantine_settle(store, store->cursor.position.id);
+	fake_store_save(store, true, false);
 	store->dirty = false;
 }
 
@@ -371,7 +290,39 @@ copy_cursor(FakeCursor *to, const FakeCursor *from)
 	to->position = from->position;
 	to->sequence = from->sequence;
 	to->created = from->created;
+	to->quarantine = from->quarantine;
 	to->lsn = from->lsn;
+}
+
+/* As in the real store: what is let go comes first, while no interval is open. */
+static bool
+make_ready(FakeStore *store, bool *looked)
+{
+	if (store->next < store->entry_count)
+		return true;
+	if (!all_settled(store))
+		return false;
+	if (store->releasing)
+	{
+		fake_quarantine_settle(store, store->handed_out.id);
+		fake_quarantine_close(store);
+		fake_store_save(store, true, false);
+		store->dirty = false;
+	}
+	if (store->cursor.open)
+		close_interval(store);
+	if (fake_quarantine_open(store))
+		return true;
+	if (*looked)
+		return false;
+	*looked = true;
+	return open_interval(store);
+}
+
+static bool
+all_settled(const FakeStore *store)
+{
+	return outbox_position_compare(store->handed_out, store->cursor.position) <= 0;
 }
 
 static bool
@@ -380,6 +331,7 @@ open_interval(FakeStore *store)
 	take_snapshot(store, &store->cursor.new_snapshot);
 	store->cursor.open = true;
 	store->cursor.position = OUTBOX_POSITION_START;
+	store->handed_out = OUTBOX_POSITION_START;
 	collect(store);
 	if (store->entry_count == 0)
 	{
@@ -387,7 +339,7 @@ open_interval(FakeStore *store)
 		return false;
 	}
 	if (store->durable_intervals)
-		save_cursor(store, true);
+		fake_store_save(store, true, true);
 	return true;
 }
 
@@ -397,6 +349,7 @@ close_interval(FakeStore *store)
 	copy_snapshot(&store->cursor.old_snapshot, &store->cursor.new_snapshot);
 	store->cursor.open = false;
 	store->cursor.position = OUTBOX_POSITION_START;
+	store->handed_out = OUTBOX_POSITION_START;
 	store->entry_count = 0;
 	store->next = 0;
 }
@@ -427,6 +380,8 @@ position_of(const FakeStore *store, int row)
 {
 	const FakeRow *found = &store->rows[row];
 
+	if (store->releasing)
+		return (OutboxPosition){found->id, found->id};
 	return (OutboxPosition){store->transactions[found->transaction].last, found->id};
 }
 
@@ -443,9 +398,9 @@ describe(FakeStore *store, int entry, OutboxEvent *event)
 	event->xid = owner->xid;
 	event->tx_count = (uint32_t) owner->rows;
 	event->tx_index = 1;
-	for (int i = entry - 1;
-		 i >= 0 && store->rows[store->entries[i]].transaction == found->transaction; i--)
-		event->tx_index++;
+	for (int i = 0; i < row; i++)
+		event->tx_index +=
+			store->rows[i].transaction == found->transaction && !store->rows[i].rolled_back;
 	snprintf(store->texts[row], sizeof(store->texts[row]), "%d", found->aggregate);
 	event->aggregate = found->kind == FAKE_ILLEGAL ? "il legal" : "order";
 	event->aggregate_id = store->texts[row];
@@ -456,15 +411,25 @@ describe(FakeStore *store, int entry, OutboxEvent *event)
 	event->payload_length = found->payload_length;
 }
 
-/* saved[1] is what a crash falls back to when the last write is not flushed. */
 static void
-save_cursor(FakeStore *store, bool synchronous)
+note_settled(FakeStore *store, int row)
+{
+	store->settled_events++;
+	if (store->on_settle)
+		store->on_settle(store->context, row);
+}
+
+/* saved[1] is what a crash falls back to when the last write is not flushed. */
+void
+fake_store_save(FakeStore *store, bool with_cursor, bool synchronous)
 {
 	if (store->saved[0].lsn <= store->flushed)
 		copy_cursor(&store->saved[1], &store->saved[0]);
-	store->lsn++;
-	store->cursor.lsn = store->lsn;
-	copy_cursor(&store->saved[0], &store->cursor);
+	if (with_cursor)
+		copy_cursor(&store->saved[0], &store->cursor);
+	else
+		store->saved[0].quarantine = store->cursor.quarantine;
+	store->saved[0].lsn = ++store->lsn;
 	if (synchronous)
 		store->flushed = store->lsn;
 }
@@ -474,19 +439,16 @@ load_cursor(FakeStore *store, const FakeCursor *from)
 {
 	copy_cursor(&store->cursor, from);
 	store->dirty = false;
+	store->releasing = false;
+	store->handed_out = store->cursor.position;
 	store->settled_events = 0;
 	store->entry_count = 0;
 	store->next = 0;
 	if (!store->cursor.open)
+	{
+		store->cursor.position = store->handed_out = OUTBOX_POSITION_START;
 		return;
+	}
 	collect(store);
 	rewind_to_settled(store);
-}
-
-static void
-unlock(FakeStore *store, int transaction)
-{
-	for (int i = 0; i < FAKE_AGGREGATES; i++)
-		if (store->locks[i] == transaction + 1)
-			store->locks[i] = 0;
 }

@@ -6,7 +6,8 @@
  * emit for, commit in any order, synchronously or not, or abort.  WAL is a number
  * that every commit and every write of the store raises; a crash forgets what
  * lies beyond the flushed part.  The store keeps its cursor three times: as the
- * process remembers it, as it was persisted, and as a crash would leave it.
+ * process remembers it, as it was persisted, and as a crash would leave it; with
+ * it goes the quarantine, which all sessions see as it was written last.
  */
 #ifndef OUTBOX_TEST_FAKE_STORE_H
 #define OUTBOX_TEST_FAKE_STORE_H
@@ -16,6 +17,7 @@
 #define FAKE_ROWS 512
 #define FAKE_TRANSACTIONS 256
 #define FAKE_AGGREGATES 8
+#define FAKE_PAYLOAD_MAX (1 << 16)
 
 typedef enum FakeKind
 {
@@ -49,10 +51,25 @@ typedef struct FakeRow
 	FakeKind kind;
 	size_t payload_length;
 	bool rolled_back; /* to a savepoint */
-	bool settled; /* ever */
-	bool dead_letter;
-	uint64_t dead_lsn;
 } FakeRow;
+
+/* Where an event stands that was refused, or came after one. */
+typedef enum FakeStanding
+{
+	FAKE_IN_LOG, /* neither */
+	FAKE_WAITING, /* kept back */
+	FAKE_DEAD, /* a dead letter */
+	FAKE_MARKED, /* a dead letter that shall be sent again */
+	FAKE_GIVEN_UP, /* a dead letter for ever */
+	FAKE_LET_GO /* published after all */
+} FakeStanding;
+
+typedef struct FakeQuarantine
+{
+	unsigned char standing[FAKE_ROWS];
+	bool blocks[FAKE_ROWS]; /* this dead letter holds its aggregate */
+	bool blocked[FAKE_AGGREGATES];
+} FakeQuarantine;
 
 typedef struct FakeSnapshot
 {
@@ -68,6 +85,7 @@ typedef struct FakeCursor
 	OutboxPosition position;
 	uint64_t sequence;
 	int64_t created;
+	FakeQuarantine quarantine;
 	uint64_t lsn; /* of the write, when persisted */
 } FakeCursor;
 
@@ -86,12 +104,15 @@ typedef struct FakeStore
 	uint64_t flushed;
 	FakeCursor saved[2]; /* the last persisted, and a durable one */
 	bool durable_intervals;
+	bool blocking; /* refused events hold their aggregate */
 
 	/* the store's process */
 	FakeCursor cursor;
+	bool releasing; /* no interval is open, but what is let go is handed out */
 	int entries[FAKE_ROWS]; /* rows of the open interval, in order */
 	int entry_count;
 	int next; /* entry to hand out */
+	OutboxPosition handed_out;
 	bool dirty;
 	uint64_t settled_events; /* in this process */
 	uint64_t fetches;
@@ -136,6 +157,15 @@ extern bool fake_store_committed(const FakeStore *store, int row);
 
 /* The committed row is flushed: a crash cannot undo it. */
 extern bool fake_store_durable_row(const FakeStore *store, int row);
+
+/* Somebody marks a dead letter; false: it is none, or marked already. */
+extern bool fake_store_redrive(FakeStore *store, int row, bool synchronous);
+extern bool fake_store_discard(FakeStore *store, int row, bool synchronous);
+
+extern FakeStanding fake_store_standing(const FakeStore *store, int row);
+
+/* A dead letter, whatever is to become of it? */
+extern bool fake_store_is_dead(const FakeStore *store, int row);
 
 /* Is the row settled, as the process remembers? */
 extern bool fake_store_row_settled(const FakeStore *store, int row);

@@ -13,6 +13,8 @@ World world;
 Totals totals;
 
 static void note_step(void);
+static bool may_be_passed(void);
+static void check_turn(int row);
 static void heard_of_publish(void *context, int64_t event, size_t bytes);
 static void heard_of_store(void *context, int64_t event, uint64_t sequence);
 static void heard_of_settle(void *context, int row);
@@ -87,6 +89,23 @@ note_step(void)
 		report.troubled ? ", trouble: " : "", report.text);
 }
 
+/* It has not been given up, and no dead letter before it holds its aggregate. */
+static void
+check_turn(int row)
+{
+	const FakeRow *event = &world.store.rows[row];
+
+	if (fake_store_standing(&world.store, row) == FAKE_GIVEN_UP)
+		world_fail("event %lld was given up and is published", (long long) event->id);
+	for (int i = 0; i < world.store.row_count; i++)
+		if (world.store.rows[i].aggregate == event->aggregate &&
+			world.store.rows[i].id < event->id &&
+			fake_store_standing(&world.store, i) == FAKE_DEAD &&
+			world.store.cursor.quarantine.blocks[i])
+			world_fail("event %lld is published and not kept back behind event %lld",
+					   (long long) event->id, (long long) world.store.rows[i].id);
+}
+
 static void
 heard_of_publish(void *context, int64_t event, size_t bytes)
 {
@@ -98,10 +117,23 @@ heard_of_publish(void *context, int64_t event, size_t bytes)
 		world_fail("event %lld was published and has not committed", (long long) event);
 	if (!fake_store_durable_row(&world.store, row))
 		world_fail("event %lld was published before it was durable", (long long) event);
+	check_turn(row);
 	if (world.store.rows[row].kind > FAKE_REFUSED)
 		world_fail("event %lld cannot be sealed and was published", (long long) event);
 	world_note("  publish event %lld expecting %llu", (long long) event,
 			   (unsigned long long) world.broker.pipe[world.broker.pipe_count - 1].expected_last);
+}
+
+/*
+ * A foreign message in the place of a refused one lets later ones pass the fence,
+ * which then are kept back though they are stored.
+ */
+static bool
+may_be_passed(void)
+{
+	const Plan *plan = &world.plan;
+
+	return plan->intruders && plan->poison && (plan->fenced || plan->switches);
 }
 
 bool
@@ -109,7 +141,7 @@ world_promises_once(void)
 {
 	const Plan *plan = &world.plan;
 
-	return plan->fenced && !plan->losses && !plan->switches;
+	return plan->fenced && !plan->losses && !plan->switches && !may_be_passed();
 }
 
 static void
@@ -145,8 +177,11 @@ heard_of_settle(void *context, int row)
 	world_note("  settled event %lld", (long long) settled->id);
 	if (settled->kind == FAKE_PLAIN && world.fates[row].copies == 0)
 		world_fail("event %lld is settled and was never stored", (long long) settled->id);
-	if (settled->kind != FAKE_PLAIN && !settled->dead_letter)
+	if (settled->kind != FAKE_PLAIN && !fake_store_is_dead(&world.store, row))
 		world_fail("event %lld is settled and no dead letter", (long long) settled->id);
+	world.fates[row].refused |= settled->kind != FAKE_PLAIN;
+	world.fates[row].passed |=
+		settled->kind != FAKE_PLAIN && !world.store.cursor.quarantine.blocks[row];
 }
 
 static void
@@ -210,7 +245,7 @@ check_floor(void)
 {
 	const OutboxFence *fence = &world.relay.fence;
 
-	if (world.plan.losses || fence->created != world.broker.stream.created)
+	if (world.plan.losses || may_be_passed() || fence->created != world.broker.stream.created)
 		return;
 	if (fence->created != world.checked_created || fence->floor < world.checked_floor)
 		world.checked_floor = 0;

@@ -7,6 +7,8 @@
  * While it runs, the world checks:
  *	- what is published has committed, and no crash can undo it;
  *	- what is settled was stored or is a dead letter, and counted once;
+ *	- nothing is published behind a dead letter that holds its aggregate, and no
+ *	  dead letter that was given up;
  *	- at or below the floor nothing is stored that is not settled, as long as the
  *	  broker keeps what it has stored;
  *	- limits of what is in flight; no spinning;
@@ -39,6 +41,7 @@ typedef struct Plan
 	bool outages; /* of the broker */
 	bool switches; /* of the publish mode */
 	bool past; /* ids were given out before, to other events */
+	bool skips; /* nobody waits behind some dead letters */
 	int poison; /* events that cannot be published, per 1000 */
 	int actions;
 } Plan;
@@ -49,6 +52,8 @@ typedef struct Fate
 	int copies;
 	int64_t stored_at; /* the last copy */
 	bool lost; /* by the broker, after it was stored */
+	bool refused; /* ever */
+	bool passed; /* refused, and later events of its aggregate did not wait */
 } Fate;
 
 typedef struct Totals
@@ -57,6 +62,9 @@ typedef struct Totals
 	uint64_t steps;
 	uint64_t restarts;
 	uint64_t crashes;
+	uint64_t redriven;
+	uint64_t discarded;
+	uint64_t waited; /* events that were kept back */
 	uint64_t once; /* schedules in which once was checked */
 	uint64_t contiguous;
 	OutboxRelayCounters counters;

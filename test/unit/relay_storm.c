@@ -10,13 +10,15 @@
  * some hundred actions: transactions that begin, emit, roll back, commit and
  * abort; kills of the relay's process, crashes of the database; the broker killed,
  * cut off, full, without leader or rights, its stream set back or made anew or
- * written to by others; reloads; and time.  At the end all is mended and the relay
- * must come to rest.
+ * written to by others; dead letters sent again, cured or not, or given up; reloads;
+ * and time.  At the end all is mended and the relay must come to rest.
  *
  * A message that a killed process has sent may still arrive after the next process
  * has looked at the stream, but only where intervals are durable: where they are
  * not, the next process may send in another order, and no fence holds off what its
- * predecessor sent.  No message travels longer than the broker remembers ids.
+ * predecessor sent.  The same holds where the relay may keep back what it has sent
+ * (dead letters, with a fence): there no message outlives its connection.  No message
+ * travels longer than the broker remembers ids.
  *
  * While the relay runs, the world checks what fake_world.h says.  At the end:
  *	- nothing is left behind, in flight, unsettled or not written down;
@@ -25,8 +27,8 @@
  * And where it is promised:
  *	- *once*: no second copy ever, with a fence, as long as the stream keeps what it
  *	  has stored;
- *	- *in order*: within an aggregate the stream's order is commit order, unless
- *	  somebody else writes to a stream that should be the relay's alone: a foreign
+ *	- *in order*: within an aggregate the stream's order is commit order, but for
+ *	  dead letters behind which nobody had to wait, and unless somebody else writes to a stream that should be the relay's alone: a foreign
  *	  message in the place of a lost one lets later ones pass the fence;
  *	- *contiguous*: a transaction's events follow each other, with a fence, on such
  *	  a stream, in one process or with durable intervals.
@@ -38,6 +40,7 @@
 
 #include "domain/backoff.h"
 #include "unit/fake_world.h"
+#include "unit/relay_storm_check.h"
 
 static OutboxTemplate subject_template;
 
@@ -126,6 +129,13 @@ act_on_database(void)
 		finish(slot, world_chance(850));
 }
 
+/* May a fenced relay have sent an event that is kept back afterwards? */
+static bool
+may_be_kept_back(void)
+{
+	return world.plan.poison && (world.plan.fenced || world.plan.switches);
+}
+
 static void
 kill_process(void)
 {
@@ -133,7 +143,7 @@ kill_process(void)
 	world_bury_relay();
 	totals.restarts++;
 	fake_store_restart(&world.store);
-	fake_broker_widow(&world.broker, world.plan.durable);
+	fake_broker_widow(&world.broker, world.plan.durable && !may_be_kept_back());
 	world_start_relay();
 }
 
@@ -144,7 +154,7 @@ crash_database(void)
 
 	world_note("crash the database");
 	world_bury_relay();
-	fake_broker_widow(&world.broker, world.plan.durable);
+	fake_broker_widow(&world.broker, world.plan.durable && !may_be_kept_back());
 	totals.crashes++;
 	fake_store_crash(&world.store, world.store.flushed + world_draw() % (beyond + 1));
 	world.running_count = 0;
@@ -218,13 +228,58 @@ reload(void)
 
 	if (world.plan.switches && world_chance(500))
 		world.plan.fenced = !world.plan.fenced;
-	world_note("reload%s", reconnect ? " and reconnect" : "");
+	if (world.plan.skips)
+		world.store.blocking = world_chance(500);
+	world_note("reload%s%s", world.store.blocking ? "" : ", to skip",
+			   reconnect ? " and reconnect" : "");
 	draw_options();
 	/* What is in flight may be more than the new limits. */
 	world.options.max_in_flight = 40;
 	world.options.max_in_flight_bytes = 1 << 20;
 	outbox_relay_reconfigure(&world.relay, &world.options, reconnect, world.now);
 	world.step.wake_at = world.now;
+}
+
+static void
+redrive(int row, bool cured)
+{
+	FakeRow *event = &world.store.rows[row];
+
+	if (!fake_store_redrive(&world.store, row, world_chance(500)))
+		return;
+	totals.redriven++;
+	if (cured)
+	{
+		event->kind = FAKE_PLAIN;
+		event->payload_length = event->payload_length % 300;
+	}
+	world_note("redrive event %lld%s", (long long) event->id, cured ? ", cured" : "");
+	world.woken |= world_chance(900);
+}
+
+static void
+discard(int row)
+{
+	if (!fake_store_discard(&world.store, row, world_chance(500)))
+		return;
+	totals.discarded++;
+	world_note("discard event %lld", (long long) world.store.rows[row].id);
+	world.woken |= world_chance(900);
+}
+
+/* Somebody looks after some dead letters. */
+static void
+act_on_dead_letters(int per_mille, int cured)
+{
+	for (int i = 0; i < world.store.row_count; i++)
+	{
+		if (fake_store_standing(&world.store, i) != FAKE_DEAD || !world_chance(per_mille))
+			continue;
+		if (world.store.rows[i].kind != FAKE_PLAIN && world_chance(200))
+			discard(i);
+		else
+			redrive(i, world_chance(cured));
+	}
 }
 
 static void
@@ -238,6 +293,8 @@ act(void)
 		act_on_broker();
 	else if (plan->intruders && world_chance(60))
 		fake_broker_intrude(&world.broker, "");
+	else if (plan->poison && world_chance(60))
+		act_on_dead_letters(300, 600);
 	else if (plan->restarts && world_chance(40))
 		kill_process();
 	else if (plan->crashes && world_chance(40))
@@ -252,15 +309,6 @@ act(void)
 		world_run_until(world.now + world_up_to(world_chance(300) ? 20000 : 500));
 }
 
-static bool
-all_settled(void)
-{
-	for (int i = 0; i < world.store.row_count; i++)
-		if (fake_store_committed(&world.store, i) && !fake_store_row_settled(&world.store, i))
-			return false;
-	return true;
-}
-
 /* Everything works again; the relay must come to rest. */
 static void
 mend(void)
@@ -272,66 +320,12 @@ mend(void)
 	memset(&world.broker.trouble, 0, sizeof(world.broker.trouble));
 	while (world.running_count > 0)
 		finish(0, world_chance(700));
-	while (!(world.relay.idle && all_settled() && !world.relay.dirty))
+	while (!(world.relay.idle && storm_all_settled() && !world.relay.dirty))
 	{
 		if (world.now > deadline)
 			world_fail("the relay is stuck");
+		act_on_dead_letters(700, 800);
 		world_run_until(world.now + 50 * MS);
-	}
-}
-
-static void
-check_presence(void)
-{
-	bool present[FAKE_ROWS] = {false};
-
-	for (int i = 0; i < world.broker.stream.count; i++)
-		if (world.broker.stream.messages[i].event)
-			present[fake_store_find(&world.store, world.broker.stream.messages[i].event)] = true;
-	for (int i = 0; i < world.store.row_count; i++)
-	{
-		const FakeRow *row = &world.store.rows[i];
-
-		if (!fake_store_committed(&world.store, i))
-			continue;
-		totals.events++;
-		if (row->kind == FAKE_PLAIN && !present[i] && !world.fates[i].lost)
-			world_fail("event %lld is not in the stream", (long long) row->id);
-		if (row->dead_letter != (row->kind != FAKE_PLAIN))
-			world_fail("event %lld is %s dead letter", (long long) row->id,
-					   row->dead_letter ? "wrongly a" : "no");
-	}
-}
-
-/* Looks at first copies only, where the broker still has them. */
-static void
-check_order(bool ordered, bool contiguous)
-{
-	bool seen[FAKE_ROWS] = {false};
-	bool closed[FAKE_TRANSACTIONS] = {false};
-	int64_t newest[FAKE_AGGREGATES] = {0};
-	int at_hand = -1;
-
-	for (int i = 0; i < world.broker.stream.count; i++)
-	{
-		int64_t event = world.broker.stream.messages[i].event;
-		int row = event ? fake_store_find(&world.store, event) : -1;
-		const FakeRow *found = &world.store.rows[row < 0 ? 0 : row];
-
-		if (row < 0 || seen[row] || (world.plan.losses && world.fates[row].copies > 1))
-			continue;
-		seen[row] = true;
-		if (found->id < newest[found->aggregate] && ordered)
-			world_fail("event %lld of aggregate %d comes after event %lld", (long long) found->id,
-					   found->aggregate, (long long) newest[found->aggregate]);
-		newest[found->aggregate] = found->id;
-		if (found->transaction == at_hand)
-			continue;
-		if (at_hand >= 0)
-			closed[at_hand] = true;
-		at_hand = found->transaction;
-		if (contiguous && closed[at_hand])
-			world_fail("event %lld is apart from its transaction's others", (long long) found->id);
 	}
 }
 
@@ -344,10 +338,10 @@ check_end(void)
 					  (plan->durable || world.lives == 1);
 
 	world_bury_relay();
-	check_presence();
-	check_order(ordered, contiguous);
+	storm_check_presence();
+	storm_check_order(ordered, contiguous);
 	fake_store_restart(&world.store);
-	if (!all_settled())
+	if (!storm_all_settled())
 		world_fail("not all that is settled was written down");
 	totals.once += world_promises_once();
 	totals.contiguous += contiguous;
@@ -368,6 +362,7 @@ draw_plan(void)
 	plan->switches = world_chance(40);
 	plan->past = world_chance(30);
 	plan->poison = world_chance(300) ? world_up_to(150) : 0;
+	plan->skips = world_chance(150);
 	plan->actions = 30 + world_up_to(250);
 }
 
@@ -389,7 +384,7 @@ draw_odds(void)
 	odds->lose_look = world_chance(100) ? world_up_to(200) : 0;
 	odds->cut_before = world_chance(250) ? world_up_to(40) : 0;
 	odds->cut_after = world_chance(250) ? world_up_to(40) : 0;
-	odds->ghost = world_chance(400) ? world_up_to(1000) : 0;
+	odds->ghost = !may_be_kept_back() && world_chance(400) ? world_up_to(1000) : 0;
 	odds->stale = world_chance(200) ? world_up_to(1000) : 0;
 	odds->reorder = world_chance(300);
 }
@@ -426,6 +421,7 @@ set_up(uint64_t seed)
 	memset(world.fates, 0, sizeof(world.fates));
 	draw_plan();
 	fake_store_init(&world.store, world.plan.durable);
+	world.store.blocking = !world.plan.skips;
 	fake_broker_init(&world.broker, world_draw());
 	world_listen();
 	world.broker.tell_max_payload = world_chance(700);
@@ -481,17 +477,20 @@ main(int argc, char **argv)
 		play(own, true);
 		return 1;
 	}
-	printf("# %llu schedules held: %llu events, %llu sent, %llu published (%llu duplicates,"
-		   " %llu recalled), %llu refused, %llu epochs, %llu failures, %llu conflicts,"
-		   " %llu setbacks, %llu restarts, %llu crashes, %llu steps; once checked in %llu,"
-		   " contiguous in %llu\n",
-		   (unsigned long long) schedules, (unsigned long long) totals.events,
-		   (unsigned long long) sum->sent, (unsigned long long) sum->published,
-		   (unsigned long long) sum->duplicates, (unsigned long long) sum->recalled,
-		   (unsigned long long) sum->refused, (unsigned long long) sum->epochs,
-		   (unsigned long long) sum->failures, (unsigned long long) sum->conflicts,
-		   (unsigned long long) sum->setbacks, (unsigned long long) totals.restarts,
-		   (unsigned long long) totals.crashes, (unsigned long long) totals.steps,
-		   (unsigned long long) totals.once, (unsigned long long) totals.contiguous);
+	printf(
+		"# %llu schedules held: %llu events, %llu sent, %llu published (%llu duplicates,"
+		" %llu recalled), %llu refused, %llu epochs, %llu failures, %llu conflicts,"
+		" %llu setbacks, %llu restarts, %llu crashes, %llu redriven, %llu discarded, %llu waited,"
+		" %llu steps; once checked in %llu, contiguous in %llu\n",
+		(unsigned long long) schedules, (unsigned long long) totals.events,
+		(unsigned long long) sum->sent, (unsigned long long) sum->published,
+		(unsigned long long) sum->duplicates, (unsigned long long) sum->recalled,
+		(unsigned long long) sum->refused, (unsigned long long) sum->epochs,
+		(unsigned long long) sum->failures, (unsigned long long) sum->conflicts,
+		(unsigned long long) sum->setbacks, (unsigned long long) totals.restarts,
+		(unsigned long long) totals.crashes, (unsigned long long) totals.redriven,
+		(unsigned long long) totals.discarded, (unsigned long long) totals.waited,
+		(unsigned long long) totals.steps, (unsigned long long) totals.once,
+		(unsigned long long) totals.contiguous);
 	return 0;
 }

@@ -216,7 +216,7 @@ a_refused_event_becomes_a_dead_letter_and_others_go_on(void **state)
 	desk_commit(3, 2, FAKE_PLAIN, 10);
 	desk_run(SECOND);
 	assert_true(desk_stream_is((int64_t[]){1, 2, 4, 5}, 4));
-	assert_true(desk.store.rows[2].dead_letter);
+	assert_true(fake_store_is_dead(&desk.store, 2));
 	assert_int_equal(desk.report.counters.published, 4);
 	assert_int_equal(desk.report.counters.refused, 1);
 	assert_int_equal(desk.report.counters.epochs, 2);
@@ -233,7 +233,7 @@ what_cannot_be_sealed_costs_no_epoch(void **state)
 	desk_commit(4, 1, FAKE_PLAIN, 10);
 	desk_run(SECOND);
 	assert_true(desk_stream_is((int64_t[]){1, 2, 5}, 3));
-	assert_true(desk.store.rows[2].dead_letter && desk.store.rows[3].dead_letter);
+	assert_true(fake_store_is_dead(&desk.store, 2) && fake_store_is_dead(&desk.store, 3));
 	assert_int_equal(desk.report.counters.refused, 2);
 	assert_int_equal(desk.report.counters.epochs, 1);
 }
@@ -248,7 +248,7 @@ what_the_broker_will_not_take_costs_no_epoch(void **state)
 	desk_commit(2, 1, FAKE_PLAIN, 10);
 	desk_run(SECOND);
 	assert_true(desk_stream_is((int64_t[]){1, 3}, 2));
-	assert_true(desk.store.rows[1].dead_letter);
+	assert_true(fake_store_is_dead(&desk.store, 1));
 	assert_int_equal(desk.report.counters.epochs, 1);
 }
 
@@ -278,7 +278,7 @@ a_dead_letter_is_durable_before_anything_after_it_is_sent(void **state)
 	{
 		desk_run(MS);
 		if (desk.relay.counters.sent > 2)
-			assert_true(desk.store.rows[2].dead_letter);
+			assert_true(fake_store_is_dead(&desk.store, 2));
 	}
 	assert_int_equal(desk.relay.counters.sent, 3);
 }

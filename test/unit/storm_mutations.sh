@@ -10,9 +10,8 @@ flags='-std=gnu11 -D_GNU_SOURCE -O1 -w'
 build()
 {
 	# shellcheck disable=SC2086
-	gcc $flags -I"$copy/src" -Itest -o "$copy/storm" test/unit/relay_storm.c \
-		test/unit/fake_store.c test/unit/fake_broker.c test/unit/fake_stream.c \
-		test/unit/fake_world.c "$copy"/src/application/*.c "$copy"/src/domain/*.c
+	gcc $flags -I"$copy/src" -Itest -o "$copy/storm" test/unit/relay_storm*.c \
+		test/unit/fake_*.c "$copy"/src/application/*.c "$copy"/src/domain/*.c -lcmocka
 }
 
 # mutate WHAT FILE SED_SCRIPT
@@ -58,11 +57,14 @@ mutate "the floor rises before all is settled" application/settle.c \
 	if (any)/'
 mutate "the end of the stream is kept as the floor" application/settle.c \
 	's/upto, relay->fence.floor,/upto, relay->fence.highest,/'
-mutate "a refused event leaves no dead letter" application/settle.c '/relay->store->refuse/d'
+mutate "a refused event leaves no dead letter" application/settle.c \
+	'/relay->store->refuse/,/;/c\	settle(relay, position, now);'
 mutate "a refused event does not wait for those before it" application/relay.c \
 	'/^halt_is_reached/,/^}/s/return .*/return relay->halt.set;/'
 mutate "an event that cannot be sent does not wait for those before it" application/publish.c \
 	'/^reject(/,/^}/s/relay->window.count > 0/false/'
+mutate "what was fetched behind a refused event is sent" application/publish.c \
+	'/^reject(/,/^}/s/outbox_publish_rewind(relay);/relay->blocked = false;/;s/== OFFER_SET_ASIDE)/== OFFER_SET_ASIDE \&\& relay->slice_count == 0)/;s/if (outcome != OFFER_TAKEN)/if (outcome != OFFER_TAKEN \&\& outcome != OFFER_SET_ASIDE)/'
 mutate "the dead letter is not counted" application/settle.c '/counters.refused++/d'
 mutate "events of an aggregate overtake each other on a shared stream" application/publish.c \
 	's/return outbox_window_gate_open.*/return true;/'

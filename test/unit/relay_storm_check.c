@@ -1,0 +1,76 @@
+/*
+ * relay_storm_check.c
+ *		What must be true of the world when a schedule is over.
+ */
+#include "unit/relay_storm_check.h"
+
+#include "unit/fake_world.h"
+
+bool
+storm_all_settled(void)
+{
+	for (int i = 0; i < world.store.row_count; i++)
+		if (fake_store_committed(&world.store, i) &&
+			(!fake_store_row_settled(&world.store, i) ||
+			 (world.store.rows[i].kind == FAKE_PLAIN && fake_store_is_dead(&world.store, i))))
+			return false;
+	return true;
+}
+
+void
+storm_check_presence(void)
+{
+	bool present[FAKE_ROWS] = {false};
+
+	for (int i = 0; i < world.broker.stream.count; i++)
+		if (world.broker.stream.messages[i].event)
+			present[fake_store_find(&world.store, world.broker.stream.messages[i].event)] = true;
+	for (int i = 0; i < world.store.row_count; i++)
+	{
+		const FakeRow *row = &world.store.rows[i];
+
+		if (!fake_store_committed(&world.store, i))
+			continue;
+		totals.events++;
+		if (row->kind == FAKE_PLAIN && !present[i] && !world.fates[i].lost)
+			world_fail("event %lld is not in the stream", (long long) row->id);
+		if (fake_store_is_dead(&world.store, i) != (row->kind != FAKE_PLAIN))
+			world_fail("event %lld is %s dead letter", (long long) row->id,
+					   row->kind == FAKE_PLAIN ? "wrongly a" : "no");
+		totals.waited += row->kind == FAKE_PLAIN && !world.fates[i].refused &&
+						 fake_store_standing(&world.store, i) == FAKE_LET_GO;
+	}
+}
+
+void
+storm_check_order(bool ordered, bool contiguous)
+{
+	bool seen[FAKE_ROWS] = {false};
+	bool closed[FAKE_TRANSACTIONS] = {false};
+	int64_t newest[FAKE_AGGREGATES] = {0};
+	int at_hand = -1;
+
+	for (int i = 0; i < world.broker.stream.count; i++)
+	{
+		int64_t event = world.broker.stream.messages[i].event;
+		int row = event ? fake_store_find(&world.store, event) : -1;
+		const FakeRow *found = &world.store.rows[row < 0 ? 0 : row];
+
+		if (row < 0 || seen[row] || (world.plan.losses && world.fates[row].copies > 1))
+			continue;
+		seen[row] = true;
+		if (world.fates[row].passed)
+			continue;
+		if (found->id < newest[found->aggregate] && ordered)
+			world_fail("event %lld of aggregate %d comes after event %lld", (long long) found->id,
+					   found->aggregate, (long long) newest[found->aggregate]);
+		newest[found->aggregate] = found->id;
+		if (found->transaction == at_hand || fake_store_standing(&world.store, row) != FAKE_IN_LOG)
+			continue;
+		if (at_hand >= 0)
+			closed[at_hand] = true;
+		at_hand = found->transaction;
+		if (contiguous && closed[at_hand])
+			world_fail("event %lld is apart from its transaction's others", (long long) found->id);
+	}
+}

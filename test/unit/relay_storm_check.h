@@ -1,0 +1,19 @@
+/*
+ * relay_storm_check.h
+ *		What must be true of the world when a schedule is over.
+ */
+#ifndef OUTBOX_TEST_RELAY_STORM_CHECK_H
+#define OUTBOX_TEST_RELAY_STORM_CHECK_H
+
+#include <stdbool.h>
+
+/* Is all settled that has committed, and no dead letter left that would pass? */
+extern bool storm_all_settled(void);
+
+/* Every event is in the stream, or a dead letter. */
+extern void storm_check_presence(void);
+
+/* Looks at first copies only, where the broker still has them. */
+extern void storm_check_order(bool ordered, bool contiguous);
+
+#endif
