@@ -89,7 +89,25 @@ dead_letters(void *bench, int64_t event)
 	FakeStore *store = bench;
 	int row = fake_store_find(store, event);
 
-	return row >= 0 && store->rows[row].dead_letter;
+	return row >= 0 && fake_store_is_dead(store, row);
+}
+
+static void
+block(void *bench, bool blocking)
+{
+	((FakeStore *) bench)->blocking = blocking;
+}
+
+static void
+redrive(void *bench, int64_t event)
+{
+	fake_store_redrive(bench, fake_store_find(bench, event), false);
+}
+
+static void
+discard(void *bench, int64_t event)
+{
+	fake_store_discard(bench, fake_store_find(bench, event), false);
 }
 
 static int
@@ -108,7 +126,10 @@ run_store(const char *name, void *(*open_store)(void), bool durable)
 		.roll_back = roll_back,
 		.restart = restart,
 		.crash = crash,
+		.block = block,
 		.dead_letters = dead_letters,
+		.redrive = redrive,
+		.discard = discard,
 		.durable_intervals = durable,
 	};
 

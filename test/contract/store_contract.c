@@ -368,47 +368,6 @@ what_was_fetched_survives_a_crash(void **state)
 }
 
 static void
-a_refused_event_is_a_dead_letter_once_and_not_settled(void **state)
-{
-	StoreTest test = store_begin();
-	int64_t first = store_commit_events(&test, 3);
-	OutboxPosition position;
-
-	(void) state;
-	store_fetch(&test);
-	position = test.events[1].position;
-	store_settle(&test, test.events[0].position, 1);
-	for (int i = 0; i < 2; i++)
-	{
-		store_bench->routine->refuse(store_bench->self(test.bench), &position, 10054, "too large");
-		assert_int_equal(store_bench->dead_letters(test.bench, first + 1), 1);
-	}
-	assert_int_equal(store_bench->dead_letters(test.bench, first), 0);
-	store_rewind(&test);
-	store_expect_events(&test, (int64_t[]){first + 1, first + 2}, 2);
-	store_finish(&test);
-}
-
-static void
-a_dead_letter_survives_restart_and_crash(void **state)
-{
-	StoreTest test = store_begin();
-	int64_t first = store_commit_events(&test, 1);
-
-	(void) state;
-	store_fetch(&test);
-	store_bench->routine->refuse(store_bench->self(test.bench), &test.events[0].position, 0,
-								 "not legal");
-	if (store_bench->crash)
-		store_bench->crash(test.bench);
-	else
-		store_bench->restart(test.bench);
-	assert_int_equal(store_bench->dead_letters(test.bench, first), 1);
-	store_expect_events(&test, &first, 1);
-	store_finish(&test);
-}
-
-static void
 many_transactions_come_once_each(void **state)
 {
 	StoreTest test = store_begin();
@@ -461,11 +420,9 @@ store_contract_run(const StoreBench *bench)
 		cmocka_unit_test(a_restart_forgets_nothing_that_is_not_settled),
 		cmocka_unit_test(a_durable_interval_is_the_same_after_a_restart),
 		cmocka_unit_test(what_was_fetched_survives_a_crash),
-		cmocka_unit_test(a_refused_event_is_a_dead_letter_once_and_not_settled),
-		cmocka_unit_test(a_dead_letter_survives_restart_and_crash),
 		cmocka_unit_test(many_transactions_come_once_each),
 	};
 
 	store_bench = bench;
-	return cmocka_run_group_tests_name(bench->name, tests, NULL, NULL);
+	return cmocka_run_group_tests_name(bench->name, tests, NULL, NULL) + store_refusals_run();
 }

@@ -42,8 +42,15 @@ typedef struct StoreBench
 	/* The database crashes; what may be lost is.  NULL: cannot be done. */
 	void (*crash)(void *bench);
 
+	/* Shall the aggregates of refused events be blocked?  They are at first. */
+	void (*block)(void *bench, bool blocking);
+
 	/* How many dead letters there are of this event. */
 	int (*dead_letters)(void *bench, int64_t event);
+
+	/* Have a dead letter sent again, or give it up. */
+	void (*redrive)(void *bench, int64_t event);
+	void (*discard)(void *bench, int64_t event);
 
 	/* Is an interval the same after a restart, even if nothing was persisted? */
 	bool durable_intervals;

@@ -66,6 +66,24 @@ store_persist(StoreTest *test)
 	store_bench->routine->persist(store_bench->self(test->bench));
 }
 
+void
+store_refuse(StoreTest *test, int event)
+{
+	store_bench->routine->refuse(store_bench->self(test->bench), &test->events[event].position,
+								 10054, "too large", 1, CREATED);
+	store_rewind(test);
+}
+
+int64_t
+store_commit_event(StoreTest *test, int aggregate)
+{
+	int transaction = store_bench->begin(test->bench);
+	int64_t event = store_emit(test, transaction, aggregate);
+
+	store_bench->commit(test->bench, transaction);
+	return event;
+}
+
 int64_t
 store_emit(StoreTest *test, int transaction, int aggregate)
 {

@@ -35,6 +35,15 @@ extern void store_settle(StoreTest *test, OutboxPosition upto, uint64_t sequence
 extern void store_rewind(StoreTest *test);
 extern void store_persist(StoreTest *test);
 
+/* Refuses this event of the last fetch, the oldest that is not settled, and rewinds. */
+extern void store_refuse(StoreTest *test, int event);
+
+/* One event of this aggregate, committed. */
+extern int64_t store_commit_event(StoreTest *test, int aggregate);
+
+/* The part of the suite about refused events; returns the number of failures. */
+extern int store_refusals_run(void);
+
 extern int64_t store_emit(StoreTest *test, int transaction, int aggregate);
 
 /* One transaction of so many events; returns the first one's id. */

@@ -131,6 +131,25 @@ dead_letters(void *self, int64_t event)
 							  (long long) event);
 }
 
+static void
+block(void *self, bool blocking)
+{
+	outbox_store_block_on_refusal(((Bench *) self)->store, blocking);
+}
+
+static void
+redrive(void *self, int64_t event)
+{
+	database_run(&((Bench *) self)->database, 0, "SELECT outbox.redrive(%lld)", (long long) event);
+}
+
+static void
+discard(void *self, int64_t event)
+{
+	database_run(&((Bench *) self)->database, 0, "SELECT outbox.discard(%lld, 'unwanted')",
+				 (long long) event);
+}
+
 const StoreBench postgres_bench = {
 	.name = "store on PostgreSQL",
 	.routine = &outbox_postgres_store,
@@ -143,5 +162,8 @@ const StoreBench postgres_bench = {
 	.abort = abort_transaction,
 	.roll_back = roll_back,
 	.restart = restart,
+	.block = block,
 	.dead_letters = dead_letters,
+	.redrive = redrive,
+	.discard = discard,
 };
