@@ -33,7 +33,7 @@ $broker->change(jetstream => 1, max_payload => 8192)->start;
 drained($node, 'JetStream is enabled, and the event is published');
 
 # No stream.
-my $strict = make_database('strict', 'outbox.stream_create = off');
+my $strict = make_database('strict', 'outbox.stream_create = off', 'outbox.on_refusal = skip');
 ok((emit($strict, $_, 100))[0], "event $_ waits") foreach 1 .. 3;
 my $status = state_is($node, 'misconfigured', 'no stream, and none may be made', $strict, reason => qr/stream "OUTBOX_strict" does not exist/, backlog => 3);
 like($status->{hint}, qr/Repair what the reason names/, 'with what to do');
