@@ -4,7 +4,8 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalo
 AS 'MODULE_PATHNAME', 'outbox_refusal_redrive';
 COMMENT ON FUNCTION outbox.redrive(bigint) IS
 'Sends a dead letter again when the transaction commits, with the same message id, and when the broker takes it, the events that wait '
-'behind it, in order. Refused again, it stays a dead letter and counts one attempt more. Does nothing when it is being sent again '
+'behind it, in order. Refused again, it stays a dead letter, counts one attempt more, and '
+'holds what it held before. Does nothing when it is being sent again '
 'already. Errors: P0002 no such dead letter, 55000 given up by outbox.discard, or behind another dead letter of its aggregate, 22004 a '
 'null id, 25006 a read-only transaction.';
 

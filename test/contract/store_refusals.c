@@ -314,6 +314,11 @@ when_told_to_skip_later_events_pass(void **state)
 	store_refuse(&test, 0);
 	expect_one(&test, ids[1]);
 	assert_int_equal(store_bench->dead_letters(test.bench, ids[0]), 1);
+	store_bench->block(test.bench, true);
+	store_bench->redrive(test.bench, ids[0]);
+	store_expect_events(&test, &ids[0], 1);
+	store_refuse(&test, 0);
+	expect_one(&test, store_commit_event(&test, 0));
 	store_bench->redrive(test.bench, ids[0]);
 	expect_one(&test, ids[0]);
 	assert_int_equal(store_fetch(&test), 0);

@@ -72,9 +72,11 @@ fake_quarantine_bury(FakeStore *store, int row)
 	FakeQuarantine *quarantine = &store->cursor.quarantine;
 	int aggregate = store->rows[row].aggregate;
 
+	/* What others have passed holds none of them from now on. */
+	quarantine->blocks[row] =
+		store->blocking && (quarantine->standing[row] != FAKE_MARKED || quarantine->blocks[row]);
 	quarantine->standing[row] = FAKE_DEAD;
-	quarantine->blocks[row] = store->blocking;
-	if (!store->blocking)
+	if (!quarantine->blocks[row])
 		return;
 	quarantine->blocked[aggregate] = true;
 	for (int i = 0; i < store->row_count; i++)

@@ -36,11 +36,13 @@ struct OutboxQuarantine
 
 static OutboxStatement park[OUTBOX_RING_CHILDREN] = {PARK(0), PARK(1), PARK(2)};
 
+/* What later events have passed holds none of them from now on. */
 static OutboxStatement refuse_again = {
 	.text = "UPDATE outbox.dead_letter"
-			"   SET refused_at = pg_catalog.now(), code = $2, reason = $3, blocks = $4,"
+			"   SET refused_at = pg_catalog.now(), code = $2, reason = $3,"
+			"       blocks = blocks AND $4,"
 			"       attempts = attempts + 1, redrive_at = NULL, redrive_by = NULL"
-			" WHERE event_id = $1 RETURNING aggregate, aggregate_id",
+			" WHERE event_id = $1 RETURNING aggregate, aggregate_id, blocks",
 	.types = {INT8OID, INT4OID, TEXTOID, BOOLOID},
 };
 
@@ -49,7 +51,7 @@ static OutboxStatement refuse_parked = {
 		"WITH moved AS (DELETE FROM outbox.waiting WHERE event_id = $1 RETURNING *)"
 		" INSERT INTO outbox.dead_letter (event_id, code, reason, blocks, xid, tx_index, tx_count, " EVENT
 		") SELECT event_id, $2, $3, $4, xid, tx_index, tx_count, " EVENT
-		"    FROM moved RETURNING aggregate, aggregate_id",
+		"    FROM moved RETURNING aggregate, aggregate_id, blocks",
 	.types = {INT8OID, INT4OID, TEXTOID, BOOLOID},
 };
 
@@ -80,7 +82,7 @@ static OutboxStatement unblock = {
 };
 
 static void copy_dead(const char *source, Datum *values);
-static void hold(OutboxQuarantine *quarantine, int64 event, const OutboxRefusal *refusal);
+static void hold(OutboxQuarantine *quarantine, int64 event);
 static void note(OutboxQuarantine *quarantine, HASHACTION action);
 static void write_key(char *key, const char *aggregate, const char *aggregate_id);
 static Datum place_of(const OutboxEntry *entry);
@@ -140,7 +142,7 @@ outbox_quarantine_bury(OutboxQuarantine *quarantine, const OutboxEntry *entry, u
 	copy_dead(psprintf("ONLY outbox.event_%d WHERE id = $1 AND ctid = $7", entry->child), values);
 	if (SPI_processed == 0)
 		copy_dead("outbox.event WHERE id = $1 AND $7 IS NOT NULL", values);
-	hold(quarantine, entry->position.id, refusal);
+	hold(quarantine, entry->position.id);
 	SPI_finish();
 }
 
@@ -155,7 +157,7 @@ outbox_quarantine_bury_again(OutboxQuarantine *quarantine, int64_t event,
 	outbox_statement_run(&refuse_again, values);
 	if (SPI_processed == 0)
 		outbox_statement_run(&refuse_parked, values);
-	hold(quarantine, event, refusal);
+	hold(quarantine, event);
 	SPI_finish();
 }
 
@@ -179,7 +181,7 @@ copy_dead(const char *source, Datum *values)
 				 " SELECT id, xid, $2, $3, $4, $5, $6, " EVENT " FROM %s"
 				 " ON CONFLICT (event_id) DO UPDATE SET refused_at = pg_catalog.now(),"
 				 "       code = $4, reason = $5, blocks = $6, attempts = dead_letter.attempts + 1"
-				 " RETURNING aggregate, aggregate_id",
+				 " RETURNING aggregate, aggregate_id, blocks",
 				 source);
 
 	if (SPI_execute_with_args(query, lengthof(types), types, values, NULL, false, 0) !=
@@ -187,14 +189,14 @@ copy_dead(const char *source, Datum *values)
 		elog(ERROR, "could not write a dead letter");
 }
 
-/* Blocks the aggregate of the dead letter that was just written and returned. */
+/* Blocks the aggregate of the dead letter that was just written, if that blocks. */
 static void
-hold(OutboxQuarantine *quarantine, int64 event, const OutboxRefusal *refusal)
+hold(OutboxQuarantine *quarantine, int64 event)
 {
 	Datum values[3];
 	bool isnull;
 
-	if (!refusal->blocks || SPI_processed == 0)
+	if (SPI_processed == 0 || !DatumGetBool(outbox_statement_value(0, 3, &isnull)))
 		return;
 	note(quarantine, HASH_ENTER);
 	values[0] = outbox_statement_value(0, 1, &isnull);
