@@ -15,20 +15,11 @@
 /* --- the store --------------------------------------------------------------- */
 
 static void *
-open_remembering_store(void)
+open_store(void)
 {
 	FakeStore *store = malloc(sizeof(FakeStore));
 
-	fake_store_init(store, false);
-	return store;
-}
-
-static void *
-open_durable_store(void)
-{
-	FakeStore *store = malloc(sizeof(FakeStore));
-
-	fake_store_init(store, true);
+	fake_store_init(store);
 	return store;
 }
 
@@ -111,10 +102,10 @@ discard(void *bench, int64_t event)
 }
 
 static int
-run_store(const char *name, void *(*open_store)(void), bool durable)
+run_store(void)
 {
 	const StoreBench bench = {
-		.name = name,
+		.name = "fake store",
 		.routine = &fake_store,
 		.open = open_store,
 		.close = free,
@@ -130,7 +121,6 @@ run_store(const char *name, void *(*open_store)(void), bool durable)
 		.dead_letters = dead_letters,
 		.redrive = redrive,
 		.discard = discard,
-		.durable_intervals = durable,
 	};
 
 	return store_contract_run(&bench);
@@ -203,9 +193,8 @@ run_broker(void)
 int
 main(void)
 {
-	int failures = run_store("fake store", open_remembering_store, false);
+	int failures = run_store();
 
-	failures += run_store("fake store with durable intervals", open_durable_store, true);
 	failures += run_broker();
 	return failures;
 }

@@ -51,9 +51,6 @@ typedef struct StoreBench
 	/* Have a dead letter sent again, or give it up. */
 	void (*redrive)(void *bench, int64_t event);
 	void (*discard)(void *bench, int64_t event);
-
-	/* Is an interval the same after a restart, even if nothing was persisted? */
-	bool durable_intervals;
 } StoreBench;
 
 /* Runs the suite as TAP or as cmocka is set up; returns the number of failures. */

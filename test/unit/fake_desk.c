@@ -24,7 +24,7 @@ desk_set_up(void **state)
 	(void) state;
 	desk.now = SECOND;
 	desk.most_in_flight = 0;
-	fake_store_init(&desk.store, true);
+	fake_store_init(&desk.store);
 	fake_broker_init(&desk.broker, 1);
 	fake_broker_advance(&desk.broker, desk.now);
 	desk.routine = fake_broker;

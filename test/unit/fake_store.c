@@ -43,12 +43,11 @@ static void load_cursor(FakeStore *store, const FakeCursor *from);
 static const char payload[FAKE_PAYLOAD_MAX];
 
 void
-fake_store_init(FakeStore *store, bool durable_intervals)
+fake_store_init(FakeStore *store)
 {
 	memset(store, 0, sizeof(*store));
 	store->next_xid = store->oldest_xid = 100;
 	store->next_id = 1;
-	store->durable_intervals = durable_intervals;
 	store->blocking = true;
 	take_snapshot(store, &store->cursor.old_snapshot);
 	copy_cursor(&store->saved[0], &store->cursor);
@@ -338,7 +337,7 @@ open_interval(FakeStore *store)
 		close_interval(store);
 		return false;
 	}
-	if (store->durable_intervals)
+	if (store->entry_count > 1)
 		fake_store_save(store, true, true);
 	return true;
 }

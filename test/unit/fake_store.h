@@ -103,7 +103,6 @@ typedef struct FakeStore
 	uint64_t lsn;
 	uint64_t flushed;
 	FakeCursor saved[2]; /* the last persisted, and a durable one */
-	bool durable_intervals;
 	bool blocking; /* refused events hold their aggregate */
 
 	/* the store's process */
@@ -125,11 +124,7 @@ typedef struct FakeStore
 
 extern const OutboxStoreRoutine fake_store; /* self: FakeStore */
 
-/*
- * durable_intervals: an interval is durable before its first event is handed out,
- * so a new process reads the same events in the same order.
- */
-extern void fake_store_init(FakeStore *store, bool durable_intervals);
+extern void fake_store_init(FakeStore *store);
 
 /* Another life has settled up to here. */
 extern void fake_store_settled_before(FakeStore *store, uint64_t sequence, int64_t created);

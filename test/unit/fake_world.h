@@ -33,7 +33,6 @@
 typedef struct Plan
 {
 	bool fenced;
-	bool durable;
 	bool intruders; /* somebody else writes to the stream */
 	bool losses; /* the broker loses what it has stored */
 	bool crashes; /* of the database */

@@ -14,9 +14,7 @@
  * and time.  At the end all is mended and the relay must come to rest.
  *
  * A message that a killed process has sent may still arrive after the next process
- * has looked at the stream, but only where intervals are durable: where they are
- * not, the next process may send in another order, and no fence holds off what its
- * predecessor sent.  The same holds where the relay may keep back what it has sent
+ * has looked at the stream, but not where the relay may keep back what it has sent
  * (dead letters, with a fence): there no message outlives its connection.  No message
  * travels longer than the broker remembers ids.
  *
@@ -31,7 +29,7 @@
  *	  dead letters behind which nobody had to wait, and unless somebody else writes to a stream that should be the relay's alone: a foreign
  *	  message in the place of a lost one lets later ones pass the fence;
  *	- *contiguous*: a transaction's events follow each other, with a fence, on such
- *	  a stream, in one process or with durable intervals.
+ *	  a stream.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,7 +141,7 @@ kill_process(void)
 	world_bury_relay();
 	totals.restarts++;
 	fake_store_restart(&world.store);
-	fake_broker_widow(&world.broker, world.plan.durable && !may_be_kept_back());
+	fake_broker_widow(&world.broker, !may_be_kept_back());
 	world_start_relay();
 }
 
@@ -154,7 +152,7 @@ crash_database(void)
 
 	world_note("crash the database");
 	world_bury_relay();
-	fake_broker_widow(&world.broker, world.plan.durable && !may_be_kept_back());
+	fake_broker_widow(&world.broker, !may_be_kept_back());
 	totals.crashes++;
 	fake_store_crash(&world.store, world.store.flushed + world_draw() % (beyond + 1));
 	world.running_count = 0;
@@ -334,8 +332,7 @@ check_end(void)
 {
 	const Plan *plan = &world.plan;
 	bool ordered = !(plan->fenced || plan->switches) || !plan->intruders;
-	bool contiguous = plan->fenced && !plan->intruders && !plan->losses && !plan->switches &&
-					  (plan->durable || world.lives == 1);
+	bool contiguous = plan->fenced && !plan->intruders && !plan->losses && !plan->switches;
 
 	world_bury_relay();
 	storm_check_presence();
@@ -353,7 +350,6 @@ draw_plan(void)
 	Plan *plan = &world.plan;
 
 	plan->fenced = world_chance(700);
-	plan->durable = world_chance(500);
 	plan->intruders = world_chance(plan->fenced ? 80 : 600);
 	plan->losses = world_chance(80);
 	plan->crashes = world_chance(300);
@@ -420,7 +416,7 @@ set_up(uint64_t seed)
 	world.steps_now = 0;
 	memset(world.fates, 0, sizeof(world.fates));
 	draw_plan();
-	fake_store_init(&world.store, world.plan.durable);
+	fake_store_init(&world.store);
 	world.store.blocking = !world.plan.skips;
 	fake_broker_init(&world.broker, world_draw());
 	world_listen();
@@ -433,9 +429,8 @@ set_up(uint64_t seed)
 	for (int i = world_chance(200) ? world_up_to(5) : 0; world.plan.intruders && i > 0; i--)
 		fake_broker_intrude(&world.broker, "");
 	draw_options();
-	world_note("%s, %s intervals, window %lld ms, intruders %d, losses %d",
+	world_note("%s, window %lld ms, intruders %d, losses %d",
 			   world.plan.fenced ? "fenced" : "shared",
-			   world.plan.durable ? "durable" : "remembered",
 			   (long long) (world.broker.stream.duplicate_window / MS), world.plan.intruders,
 			   world.plan.losses);
 	world_start_relay();

@@ -1,7 +1,7 @@
 #!/bin/sh
 # storm_mutations.sh [SCHEDULES]: breaks copies of the relay, one rule at a time;
 # the storm must notice each.  Prints one TAP line a mutation; run from the top.
-schedules=${1:-20000}
+schedules=${1:-60000}
 copy=$(mktemp -d) || exit 1
 trap 'rm -rf "$copy"' EXIT
 failed=0

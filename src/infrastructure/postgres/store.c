@@ -7,6 +7,13 @@
  * all that was handed out is settled and nothing is left, the new snapshot
  * becomes the old one.
  *
+ * What was handed out may be published, or travel there still, so a crash must not
+ * change what follows it.  An interval of several events is *pinned* before any of
+ * it is handed out: where it ends is durable.  If it were opened again with a later
+ * end, transactions that have committed since could come between the events of one
+ * that is published in part, and between those that their old places in the stream
+ * still admit.  Of a single event neither can happen, and pinning is spared.
+ *
  * Where no interval is open, a *release* may be: what the quarantine lets go
  * (release.h).  Events of blocked aggregates (quarantine.h) are not handed out but
  * *parked*, and with that it is written down which interval is open, so that no
@@ -80,6 +87,7 @@ static bool all_settled(const OutboxStore *store);
 static bool open_release(OutboxStore *store);
 static void close_release(OutboxStore *store);
 static bool open_interval(OutboxStore *store);
+static void pin_interval(OutboxStore *store);
 static bool collect_rest(OutboxStore *store);
 static void close_interval(OutboxStore *store);
 static void collect(OutboxStore *store);
@@ -343,7 +351,19 @@ open_interval(OutboxStore *store)
 			close_interval(store);
 	}
 	outbox_transaction_commit();
+	if (store->open && (store->interval.count > 1 || store->interval.truncated))
+		pin_interval(store);
 	return store->open;
+}
+
+/* Makes durable which interval is open, in a transaction that takes no snapshot of it. */
+static void
+pin_interval(OutboxStore *store)
+{
+	outbox_transaction_begin();
+	ForceSyncCommit();
+	outbox_cursor_save(&store->cursor);
+	outbox_transaction_commit();
 }
 
 /* Collects what is left of the open interval; closes it when that is nothing. */
