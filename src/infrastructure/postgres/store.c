@@ -2,17 +2,9 @@
  * store.c
  *		The log as the relay's store.
  *
- * One *interval* is open at a time: what new_snapshot sees and old_snapshot does
- * not.  It is *handed out* slice by slice and *settled* up to a position; when
- * all that was handed out is settled and nothing is left, the new snapshot
- * becomes the old one.
- *
- * What was handed out may be published, or travel there still, so a crash must not
- * change what follows it.  An interval of several events is *pinned* before any of
- * it is handed out: where it ends is durable.  If it were opened again with a later
- * end, transactions that have committed since could come between the events of one
- * that is published in part, and between those that their old places in the stream
- * still admit.  Of a single event neither can happen, and pinning is spared.
+ * An interval of the log (stretch.h) is *handed out* slice by slice and *settled* up
+ * to a position; when all that was handed out is settled and nothing is left, the
+ * next one opens.
  *
  * Where no interval is open, a *release* may be: what the quarantine lets go
  * (release.h).  Events of blocked aggregates (quarantine.h) are not handed out but
@@ -22,9 +14,7 @@
  * aggregate that is still in the log.
  *
  * Every call runs short transactions of its own, and none is open between calls,
- * so the relay never holds back vacuum while it waits for the network.  The
- * transaction that takes a snapshot has not written before: a transaction sees
- * itself as finished in its own pg_current_snapshot once others have moved on.
+ * so the relay never holds back vacuum while it waits for the network.
  */
 #include "postgres.h"
 
@@ -34,13 +24,11 @@
 
 #include "infrastructure/postgres/announcement.h"
 #include "infrastructure/postgres/cursor.h"
-#include "infrastructure/postgres/durable.h"
-#include "infrastructure/postgres/interval.h"
-#include "infrastructure/postgres/log.h"
 #include "infrastructure/postgres/quarantine.h"
 #include "infrastructure/postgres/reader.h"
 #include "infrastructure/postgres/release.h"
 #include "infrastructure/postgres/store.h"
+#include "infrastructure/postgres/stretch.h"
 #include "infrastructure/postgres/transaction.h"
 
 struct OutboxStore
@@ -48,12 +36,7 @@ struct OutboxStore
 	MemoryContext memory; /* what lives as long as the store */
 	MemoryContext slice; /* what the last fetch returned */
 	OutboxCursor cursor;
-	OutboxSnapshot old_snapshot;
-	OutboxSnapshot new_snapshot;
-	bool open; /* an interval is open */
-	OutboxInterval interval;
-	int next; /* entry to hand out next */
-	uint32_t next_index; /* its tx_index */
+	OutboxStretch stretch;
 	OutboxPosition handed_out; /* the last one handed out */
 	OutboxQuarantine *quarantine;
 	OutboxRelease release;
@@ -80,17 +63,13 @@ const OutboxStoreRoutine outbox_postgres_store = {
 	.settled = settled,
 };
 
-static void read_snapshot(OutboxStore *store, OutboxSnapshot *snapshot, const char *printed);
 static bool make_ready(OutboxStore *store, bool *looked);
 static bool has_next(const OutboxStore *store);
 static bool all_settled(const OutboxStore *store);
 static bool open_release(OutboxStore *store);
 static void close_release(OutboxStore *store);
 static bool open_interval(OutboxStore *store);
-static void pin_interval(OutboxStore *store);
-static bool collect_rest(OutboxStore *store);
-static void close_interval(OutboxStore *store);
-static void collect(OutboxStore *store);
+static bool go_on(OutboxStore *store);
 static int hand_out(OutboxStore *store, OutboxEvent *events, int max_events, size_t max_bytes);
 static bool hand_out_entry(OutboxStore *store, OutboxReader *reader, OutboxEvent *event);
 static void note_parked(OutboxStore *store, bool passed);
@@ -111,15 +90,8 @@ outbox_store_create(void)
 	store->quarantine = outbox_quarantine_load();
 	outbox_release_init(&store->release);
 	outbox_transaction_commit();
-	read_snapshot(store, &store->old_snapshot, store->cursor.old_snapshot);
-	if (store->cursor.new_snapshot)
-	{
-		/* Go on inside the interval in which the last process stopped. */
-		read_snapshot(store, &store->new_snapshot, store->cursor.new_snapshot);
-		store->open = true;
-		store->interval.truncated = true;
-		store->handed_out = store->cursor.position;
-	}
+	outbox_stretch_load(&store->stretch, &store->cursor);
+	store->handed_out = store->cursor.position;
 	return store;
 }
 
@@ -164,15 +136,9 @@ rewind_to_settled(void *self)
 
 	if (store->releasing)
 		outbox_release_rewind(&store->release, store->cursor.position.id);
-	else if (!store->open)
-		return;
+	else
+		outbox_stretch_rewind(&store->stretch, store->cursor.position);
 	store->handed_out = store->cursor.position;
-	for (store->next = 0; store->next < store->interval.count; store->next++)
-		if (outbox_position_compare(store->interval.entries[store->next].position,
-									store->cursor.position) > 0)
-			break;
-	if (store->next < store->interval.count)
-		store->next_index = outbox_interval_index(&store->interval, store->next);
 }
 
 static void
@@ -206,10 +172,10 @@ refuse(void *self, const OutboxPosition *position, int code, const char *reason,
 	}
 	else
 	{
-		int at = outbox_interval_find(&store->interval, *position);
+		int at = outbox_interval_find(&store->stretch.interval, *position);
 
-		outbox_quarantine_bury(store->quarantine, &store->interval.entries[at],
-							   outbox_interval_index(&store->interval, at), &refusal);
+		outbox_quarantine_bury(store->quarantine, &store->stretch.interval.entries[at],
+							   outbox_interval_index(&store->stretch.interval, at), &refusal);
 		settle(store, *position, sequence, created);
 	}
 	ForceSyncCommit();
@@ -226,8 +192,11 @@ persist(void *self)
 	outbox_transaction_begin();
 	if (store->releasing)
 		outbox_release_settle(&store->release, store->cursor.position.id);
-	else if (store->open && !store->interval.truncated && !has_next(store) && all_settled(store))
-		close_interval(store);
+	else if (outbox_stretch_is_over(&store->stretch) && all_settled(store))
+	{
+		outbox_stretch_close(&store->stretch, &store->cursor);
+		store->handed_out = store->cursor.position;
+	}
 	conclude(store);
 }
 
@@ -238,24 +207,6 @@ settled(void *self, uint64_t *sequence, int64_t *created)
 
 	*sequence = store->cursor.sequence;
 	*created = store->cursor.created;
-}
-
-static void
-read_snapshot(OutboxStore *store, OutboxSnapshot *snapshot, const char *printed)
-{
-	uint32_t count = outbox_snapshot_text_count(printed);
-
-	if (count > snapshot->capacity || snapshot->running == NULL)
-	{
-		if (snapshot->running)
-			pfree(snapshot->running);
-		snapshot->capacity = Max(count, 64);
-		snapshot->running =
-			MemoryContextAlloc(store->memory, sizeof(uint64_t) * snapshot->capacity);
-	}
-	if (!outbox_snapshot_parse(snapshot, printed))
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("the relay's cursor holds a malformed snapshot \"%s\"", printed)));
 }
 
 /*
@@ -273,7 +224,7 @@ make_ready(OutboxStore *store, bool *looked)
 		return false;
 	if (store->releasing)
 		close_release(store);
-	if (store->open && collect_rest(store))
+	if (store->stretch.open && go_on(store))
 		return true;
 	if (open_release(store))
 		return true;
@@ -288,7 +239,7 @@ has_next(const OutboxStore *store)
 {
 	if (store->releasing)
 		return store->release.next < store->release.count;
-	return store->open && store->next < store->interval.count;
+	return store->stretch.open && store->stretch.next < store->stretch.interval.count;
 }
 
 /* Is all that was handed out settled? */
@@ -333,87 +284,20 @@ close_release(OutboxStore *store)
 static bool
 open_interval(OutboxStore *store)
 {
-	char *printed;
+	bool open = outbox_stretch_open(&store->stretch, &store->cursor);
 
-	outbox_transaction_begin();
-	outbox_log_lock();
-	outbox_transaction_look_again();
-	printed = outbox_cursor_current_snapshot();
-	if (strcmp(printed, store->cursor.old_snapshot) != 0)
-	{
-		read_snapshot(store, &store->new_snapshot, printed);
-		store->cursor.new_snapshot = MemoryContextStrdup(store->memory, printed);
-		store->cursor.position = OUTBOX_POSITION_START;
-		store->handed_out = OUTBOX_POSITION_START;
-		store->open = true;
-		collect(store);
-		if (store->interval.count == 0)
-			close_interval(store);
-	}
-	outbox_transaction_commit();
-	if (store->open && (store->interval.count > 1 || store->interval.truncated))
-		pin_interval(store);
-	return store->open;
+	store->handed_out = store->cursor.position;
+	return open;
 }
 
-/* Makes durable which interval is open, in a transaction that takes no snapshot of it. */
-static void
-pin_interval(OutboxStore *store)
-{
-	outbox_transaction_begin();
-	ForceSyncCommit();
-	outbox_cursor_save(&store->cursor);
-	outbox_transaction_commit();
-}
-
-/* Collects what is left of the open interval; closes it when that is nothing. */
+/* Goes on in the open interval; false: it is over, and closed. */
 static bool
-collect_rest(OutboxStore *store)
+go_on(OutboxStore *store)
 {
-	if (store->interval.truncated)
-	{
-		outbox_transaction_begin();
-		collect(store);
-		outbox_transaction_commit();
-	}
-	if (!has_next(store))
-		close_interval(store);
-	return store->open;
-}
+	bool open = outbox_stretch_go_on(&store->stretch, &store->cursor);
 
-/* All that the new snapshot sees is settled. */
-static void
-close_interval(OutboxStore *store)
-{
-	OutboxSnapshot spare = store->old_snapshot;
-
-	store->old_snapshot = store->new_snapshot;
-	store->new_snapshot = spare;
-	pfree(store->cursor.old_snapshot);
-	store->cursor.old_snapshot = store->cursor.new_snapshot;
-	store->cursor.new_snapshot = NULL;
-	store->cursor.position = OUTBOX_POSITION_START;
-	store->handed_out = OUTBOX_POSITION_START;
-	store->open = false;
-	store->interval.count = 0;
-	store->next = 0;
-}
-
-/* Collects what follows the settled position, and makes it durable. */
-static void
-collect(OutboxStore *store)
-{
-	MemoryContext caller;
-
-	outbox_log_lock();
-	outbox_transaction_look_again();
-	caller = MemoryContextSwitchTo(store->memory);
-	outbox_interval_collect(&store->interval, &store->old_snapshot, &store->new_snapshot,
-							store->cursor.position);
-	MemoryContextSwitchTo(caller);
-	store->next = 0;
-	store->next_index = store->interval.first_index;
-	outbox_durable_flush(store->interval.newest_commit);
+	store->handed_out = store->cursor.position;
+	return open;
 }
 
 /* Of blocked aggregates nothing is handed out, but it counts as work. */
@@ -424,7 +308,7 @@ hand_out(OutboxStore *store, OutboxEvent *events, int max_events, size_t max_byt
 	OutboxReader reader = {0};
 	int count = 0;
 	size_t bytes = 0;
-	int first = store->next;
+	int first = store->stretch.next;
 
 	for (int seen = 0; has_next(store) && seen < max_events && (seen == 0 || bytes < max_bytes);
 		 seen++)
@@ -445,7 +329,7 @@ hand_out(OutboxStore *store, OutboxEvent *events, int max_events, size_t max_byt
 	}
 	outbox_reader_close(&reader);
 	MemoryContextSwitchTo(caller);
-	if (!store->releasing && store->next - first > count)
+	if (!store->releasing && store->stretch.next - first > count)
 		note_parked(store, count == 0 && all_settled(store));
 	return count;
 }
@@ -454,21 +338,10 @@ hand_out(OutboxStore *store, OutboxEvent *events, int max_events, size_t max_byt
 static bool
 hand_out_entry(OutboxStore *store, OutboxReader *reader, OutboxEvent *event)
 {
-	const OutboxEntry *entry = &store->interval.entries[store->next];
+	const OutboxEntry *entry = &store->stretch.interval.entries[store->stretch.next];
 
-	if (!outbox_reader_read(reader, entry, event))
-	{
-		/* The rest is found anew when what was handed out is settled. */
-		store->interval.count = store->next;
-		store->interval.truncated = true;
+	if (!outbox_stretch_read(&store->stretch, reader, event))
 		return false;
-	}
-	if (store->next > 0 && entry->position.last != entry[-1].position.last)
-		store->next_index = 1;
-	store->next++;
-	event->position = entry->position;
-	event->tx_index = store->next_index++;
-	event->tx_count = entry->tx_count;
 	if (!outbox_quarantine_blocks(store->quarantine, event))
 		return true;
 	outbox_quarantine_park(entry, event->tx_index);
@@ -481,7 +354,7 @@ note_parked(OutboxStore *store, bool passed)
 {
 	if (passed)
 	{
-		store->cursor.position = store->interval.entries[store->next - 1].position;
+		store->cursor.position = store->stretch.interval.entries[store->stretch.next - 1].position;
 		store->handed_out = store->cursor.position;
 	}
 	outbox_cursor_save(&store->cursor);
