@@ -4,6 +4,7 @@
 #   make install      installs                    make demo         shows it at work; demo KEEP=1 leaves it running
 #   make format       formats the C sources       make demo-stop    stops what KEEP=1 left running
 #   make stress       kills it for a minute       make deps         installs the Debian packages that are missing
+#   make check-fault CYCLES=n    n cycles of the fault matrix, each judged by itself
 #   make check-matrix tests it in other releases of Debian, with other versions
 #   make clean        removes what was built
 #
@@ -26,7 +27,7 @@ unexport MAKEFLAGS MFLAGS MAKEOVERRIDES
 check:
 	@$(TOP)test/run/deps check && $(TOP)test/run/check
 $(PARTS:%=check-%): check-%:
-	@$(TOP)test/run/deps check && $(TOP)test/run/check $*
+	@$(TOP)test/run/deps check && $(if $(and $(filter fault,$*),$(CYCLES)),$(TOP)test/fault/cycles,$(TOP)test/run/check $*)
 check-matrix:
 	@$(TOP)test/run/deps matrix && $(TOP)test/run/matrix
 stress:

@@ -56,6 +56,7 @@ typedef struct Client
 	uint64_t prepared_aborted;
 	uint64_t conflicts; /* deadlocks and lock timeouts */
 	uint64_t breaks; /* lost connections */
+	uint64_t full; /* no space on a disk */
 	uint64_t unexpected;
 } Client;
 
@@ -110,6 +111,8 @@ note_failure(Client *client, const char *sql, const PGresult *result)
 		client->breaks += PQstatus(client->connection) == CONNECTION_BAD || state != NULL;
 	else if (strcmp(state, "40P01") == 0 || strcmp(state, "55P03") == 0)
 		client->conflicts++;
+	else if (strncmp(state, "53", 2) == 0)
+		client->full++;
 	else
 	{
 		client->unexpected++;
@@ -344,8 +347,8 @@ main(int count, char **words)
 	PQfinish(client.connection);
 	printf("committed %" PRIu64 "\naborted %" PRIu64 "\nprepared_committed %" PRIu64
 		   "\nprepared_aborted %" PRIu64 "\nconflicts %" PRIu64 "\nbreaks %" PRIu64
-		   "\nunexpected %" PRIu64 "\n",
+		   "\nfull %" PRIu64 "\nunexpected %" PRIu64 "\n",
 		   client.committed, client.aborted, client.prepared_committed, client.prepared_aborted,
-		   client.conflicts, client.breaks, client.unexpected);
+		   client.conflicts, client.breaks, client.full, client.unexpected);
 	return client.unexpected > 0;
 }

@@ -2,9 +2,9 @@
  * reader.c
  *		Writes down every message that a stream holds.
  *
- *	reader URL STREAM SECONDS
+ *	reader URL STREAM SECONDS [FIRST]
  *
- * A line per message, tab separated: stream sequence, Nats-Msg-Id, ce-id, subject,
+ * From sequence FIRST on, if given.  A line per message, tab separated: stream sequence, Nats-Msg-Id, ce-id, subject,
  * ce-type, ce-subject (percent-decoded), Outbox-Aggregate-Version, Outbox-Tx,
  * Outbox-Tx-Index, Outbox-Tx-Count, SHA-256 of the payload.  A header that is
  * missing is "-".  Ends with 1 unless it has read, within so many seconds, all
@@ -77,9 +77,19 @@ write_message(natsMsg *message, uint64_t sequence)
 	putchar('\n');
 }
 
+/* How many messages stand from the sequence on, holes counted by the server. */
+static uint64_t
+expected_count(const jsStreamState *state, uint64_t first)
+{
+	if (first <= state->FirstSeq)
+		return state->Msgs;
+	return first > state->LastSeq ? 0 : state->LastSeq - first + 1 - state->NumDeleted;
+}
+
 /* All messages up to the last one, in order: the client sees to it. */
 static natsStatus
-read_all(jsCtx *jetstream, const char *stream, const jsStreamState *state, time_t deadline)
+read_all(jsCtx *jetstream, const char *stream, const jsStreamState *state, uint64_t first,
+		 time_t deadline)
 {
 	natsSubscription *subscription = NULL;
 	jsSubOptions options;
@@ -87,9 +97,13 @@ read_all(jsCtx *jetstream, const char *stream, const jsStreamState *state, time_
 	uint64_t read = 0;
 	uint64_t sequence = 0;
 
+	if (first > state->LastSeq)
+		return NATS_OK;
 	jsSubOptions_Init(&options);
 	options.Stream = stream;
 	options.Ordered = true;
+	options.Config.DeliverPolicy = js_DeliverByStartSequence;
+	options.Config.OptStartSeq = first;
 	status = js_SubscribeSync(&subscription, jetstream, ">", NULL, &options, NULL);
 	while (status == NATS_OK && sequence < state->LastSeq)
 	{
@@ -114,10 +128,10 @@ read_all(jsCtx *jetstream, const char *stream, const jsStreamState *state, time_
 		natsMsg_Destroy(message);
 	}
 	natsSubscription_Destroy(subscription);
-	if (status == NATS_OK && read != state->Msgs)
+	if (status == NATS_OK && read != expected_count(state, first))
 	{
 		fprintf(stderr, "reader: the stream holds %" PRIu64 " messages, read were %" PRIu64 "\n",
-				state->Msgs, read);
+				expected_count(state, first), read);
 		status = NATS_MISSED_HEARTBEAT;
 	}
 	return status;
@@ -131,9 +145,9 @@ main(int count, char **words)
 	jsStreamInfo *info = NULL;
 	natsStatus status;
 
-	if (count != 4)
+	if (count < 4)
 	{
-		fputs("usage: reader URL STREAM SECONDS\n", stderr);
+		fputs("usage: reader URL STREAM SECONDS [FIRST]\n", stderr);
 		return 2;
 	}
 	status = natsConnection_ConnectTo(&connection, words[1]);
@@ -144,7 +158,9 @@ main(int count, char **words)
 	if (status == NATS_OK && info->Config->Storage != js_FileStorage)
 		fputs("reader: the stream is not stored in files\n", stderr);
 	if (status == NATS_OK)
-		status = read_all(jetstream, words[2], &info->State, time(NULL) + atoi(words[3]));
+		status =
+			read_all(jetstream, words[2], &info->State,
+					 count > 4 ? strtoull(words[4], NULL, 10) : 1, time(NULL) + atoi(words[3]));
 	if (status != NATS_OK)
 		fprintf(stderr, "reader: %s: %s\n", words[2], natsStatus_GetText(status));
 	jsStreamInfo_Destroy(info);

@@ -40,7 +40,7 @@ DECLARE
 	event bigint;
 BEGIN
 	UPDATE stress.account SET ordinal = ordinal + 1 WHERE number = account_number RETURNING * INTO STRICT account;
-	body := jsonb_build_object('ordinal', account.ordinal, 'noise', repeat(md5(random()::text), 1 + size / 32));
+	body := jsonb_build_object('ordinal', account.ordinal, 'noise', 'canary-4711' || repeat(md5(random()::text), 1 + size / 32));
 	IF account.ordinal % 4 = 0 THEN
 		bytes := decode('00ff0d0a', 'hex') || convert_to(body::text, 'UTF8');
 		event := outbox.emit_bytes(account.aggregate, account.aggregate_id, 'changed', bytes, version => account.ordinal);

@@ -15,7 +15,7 @@
  *	purge STREAM | delete STREAM
  *	publish SUBJECT TEXT
  *
- * Limits: max_msgs, max_msg_size, discard=new|old.  Exit status 0: done; 1: not.
+ * Limits: max_msgs, max_msg_size, discard=new|old, sealed=true, no_ack=true|false.  Exit status 0: done; 1: not.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -221,6 +221,10 @@ set_limit(jsStreamConfig *config, const char *word)
 		config->MaxMsgSize = (int32_t) strtol(value, NULL, 10);
 	else if (strncmp(word, "discard=", 8) == 0)
 		config->Discard = strcmp(value, "new") == 0 ? js_DiscardNew : js_DiscardOld;
+	else if (strncmp(word, "sealed=", 7) == 0)
+		config->Sealed = strcmp(value, "true") == 0;
+	else if (strncmp(word, "no_ack=", 7) == 0)
+		config->NoAck = strcmp(value, "true") == 0;
 	else
 		return false;
 	return true;

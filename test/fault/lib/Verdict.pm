@@ -1,0 +1,148 @@
+# Verdict: holds the promises against what has become of a cycle.
+#
+#	my $before = Verdict::mark($world);
+#	... the cycle ...
+#	my %found = Verdict::judge($world, $row, $crowd, $before);
+#
+# Nothing is believed that the extension says of itself, but that nothing is
+# pending: the ledger is a table of the clients' own, the stream is read message
+# by message.  A cycle is judged by what came after its mark, a world (whole) by
+# all that it ever committed.
+package Verdict;
+
+use strict;
+use warnings;
+use Time::HiRes qw(time);
+use World qw(wait_until slurp);
+
+our @KINDS = qw(missing phantom duplicate disordered torn altered gap);
+
+# The bounds that hold in every cycle.
+use constant {
+	DRAIN_SECONDS => 30,
+	RELAY_MEMORY_KB => 64 * 1024,
+	HELD_SNAPSHOT_MS => 5000,
+	OWN_TABLES_KB => 16 * 1024,
+	LOG_KB => 512 * 1024,
+};
+
+# Never part of what anybody may log: every payload and every password holds it.
+our $CANARY = 'canary-4711';
+
+# Where log, ledger and stream stand.
+sub mark
+{
+	my ($world) = @_;
+	my ($event) = $world->query('SELECT coalesce(max(event_id), 0) FROM stress.ledger');
+	return {
+		log => -s "$world->{home}/postgresql.log" // 0,
+		event => $event // die("the ledger cannot be read\n"),
+		sequence => ($world->stream_state)[2] // 0,
+	};
+}
+
+# Waits until all that was committed is published; says how long it took.
+sub drain
+{
+	my ($world) = @_;
+	my $begin = time();
+	my $left;
+	wait_until(DRAIN_SECONDS, sub { $left = $world->value('SELECT count(*) FROM outbox.pending'); return defined $left && $left eq '0'; })
+		or $world->trouble(($left // '?') . ' events are still pending after ' . DRAIN_SECONDS . ' s: ' . join(' ', $world->query('SELECT state, reason FROM outbox.status')));
+	return time() - $begin;
+}
+
+# Writes ledger and stream from the mark on and compares them; counts by kind.
+sub compare
+{
+	my ($world, $from, $name) = @_;
+	my $home = $world->{home};
+	my $uuid = $world->value('SELECT uuid FROM outbox.identity') // '';
+	open(my $out, '>', "$home/$name.ledger") or die "ledger: $!";
+	print $out map { "$_\n" } $world->query("SELECT event_id, aggregate, aggregate_id, ordinal, xid, checksum FROM stress.ledger WHERE event_id > $from->{event} ORDER BY event_id");
+	close $out;
+	my $first = $from->{sequence} + 1;
+	system("'$world->{work}/reader' '@{[ $world->{admin_url} // $world->{url} ]}' OUTBOX_stress 60 $first > '$home/$name.stream' 2>> '$home/reader.log'") == 0
+		or $world->trouble('the stream could not be read in full: ' . slurp("$home/reader.log"));
+	my @streams = (@{$from->{streams} // []}, "$home/$name.stream");
+	my $text = qx('$^X' test/fault/compare '$uuid' '$home/$name.ledger' @{[ map { "'$_'" } @streams ]} 2>&1);
+	World::write_file("$home/$name.compared", $text);
+	my %found = $text =~ /^  (\w+) +(\d+)/mg;
+	$world->trouble("compare: $text") unless defined $found{committed};
+	$world->trouble('nothing was committed') unless $found{committed};
+	return %found;
+}
+
+# What must not stand in the server's log, whatever was done to it.
+sub read_log
+{
+	my ($world, $row, $offset) = @_;
+	my $allowed = $row->{log} // qr/(?!)/;
+	my ($starts, $lines) = (0, 0);
+	foreach my $line (split /\n/, slurp("$world->{home}/postgresql.log", $offset))
+	{
+		$starts++ if $line =~ /all server processes terminated; reinitializing|starting PostgreSQL/;
+		$lines++ if $line =~ /cleanoutbox (?:relay|launcher): /;
+		$world->trouble("log holds a canary: " . substr($line, 0, 200)) if index($line, $CANARY) >= 0;
+		next if $line =~ $allowed;
+		$world->trouble("log: $line")
+			if $line =~ /PANIC|TRAP:|terminated by signal (?!9\b)|cleanoutbox relay.*exited with exit code [^0]|cleanoutbox launcher.*exited with exit code [^01]|removed before it was published|cleanoutbox (?:relay|launcher): (?:ERROR|FATAL)(?!.*(?:terminating|starting up|shutting down|recovery mode))/;
+	}
+	$world->trouble("the server started $starts times") if $starts && !$row->{restarts};
+	$world->trouble("extension wrote $lines lines to the log") if $lines > ($row->{lines} // 40);
+	$world->trouble('nats-server logs a canary') if index(slurp("$world->{home}/nats.log"), $CANARY) >= 0;
+}
+
+# What watch.c has seen of the relay.
+sub read_watch
+{
+	my ($world) = @_;
+	my %seen = slurp("$world->{home}/watch") =~ /^(\w+) (\d+)$/mg;
+	$world->trouble("the relay took $seen{memory_kb} kB") if ($seen{memory_kb} // 0) > RELAY_MEMORY_KB;
+	$world->trouble("the relay held a snapshot for $seen{snapshot_ms} ms") if ($seen{snapshot_ms} // 0) > HELD_SNAPSHOT_MS;
+	$world->trouble('the relay was never watched') unless $seen{samples};
+	return %seen;
+}
+
+# What the tables say when all is published.
+sub look_at_tables
+{
+	my ($world) = @_;
+	my ($row) = $world->query(<<'SQL');
+SELECT (SELECT count(*) FROM outbox.dead_letter), (SELECT stream_sequence FROM outbox.cursor WHERE name = 'relay'), state,
+       (SELECT sum(pg_total_relation_size(oid)) / 1024 FROM pg_class WHERE relnamespace = 'outbox'::regnamespace AND relkind = 'r' AND relname !~ '^event'),
+       (SELECT sum(pg_total_relation_size(oid)) / 1024 FROM pg_class WHERE relnamespace = 'outbox'::regnamespace AND relkind = 'r' AND relname ~ '^event')
+  FROM outbox.status
+SQL
+	return $world->trouble('the tables cannot be read') unless defined $row;
+	my ($dead, $sequence, $state, $own, $log) = split /\t/, $row;
+	my $last = ($world->stream_state)[2];
+	$world->trouble("$dead dead letters") if $dead;
+	$world->trouble("the cursor says sequence $sequence, the stream ends at $last") if $sequence ne $last;
+	$world->trouble("the state is $state") unless $state =~ /^(?:idle|publishing)$/;
+	$world->trouble("tables beside the log take $own kB") if $own > OWN_TABLES_KB;
+	$world->trouble("the log takes $log kB") if $log > LOG_KB;
+}
+
+sub judge
+{
+	my ($world, $row, $crowd, $from) = @_;
+	my $drained = drain($world);
+	my %found = (compare($world, $from, 'cycle'), drained => $drained, read_watch($world));
+	my %total = $crowd->total;
+	look_at_tables($world);
+	read_log($world, $row, $from->{log});
+	$world->trouble("$total{unexpected} unexpected errors: " . join(' ', $crowd->complaints)) if $total{unexpected};
+	$world->trouble("$total{full} times there was no space") if $total{full} && !$row->{full};
+	return (%found, %total, committed => $found{committed});
+}
+
+# All that a world has committed against all that its stream holds, since somebody
+# took its stream away.
+sub whole
+{
+	my ($world) = @_;
+	return compare($world, $world->{base} // { event => 0, sequence => 0 }, 'whole');
+}
+
+1;

@@ -1,0 +1,100 @@
+# What can be done to a stream under a relay: row 12.
+use strict;
+use warnings;
+use World qw(wait_until);
+
+my $stream = 'OUTBOX_stress';
+
+# Waits for the load to be published in full, for what follows forgets what is in
+# the stream: from here on another ledger and another stream are compared.
+sub settle
+{
+	my ($world, $crowd, $from) = @_;
+	$crowd->stop;
+	$crowd->decide('all');
+	Verdict::drain($world);
+	my %found = Verdict::compare($world, $from, 'before');
+	$found{$_} and $world->trouble("$found{$_} $_ before the stream is changed") foreach @Verdict::KINDS;
+	$from->{event} = $world->value('SELECT coalesce(max(event_id), 0) FROM stress.ledger');
+}
+
+sub begin_anew
+{
+	my ($world, $from, $sequence, @streams) = @_;
+	@$from{qw(sequence streams)} = ($sequence, \@streams);
+	$world->{base} = { %$from };
+}
+
+sub go_on { my ($world, $crowd) = @_; $crowd->start($world->{clients}); $world->rest(0.5); $world->flows(10); }
+
+sub delete_it
+{
+	my ($world, $crowd, $from) = @_;
+	settle(@_);
+	$world->stream('delete', $stream);
+	begin_anew($world, $from, 0);
+	go_on(@_);
+}
+
+sub make_again
+{
+	my ($world, $crowd, $from) = @_;
+	settle(@_);
+	$world->stream('delete', $stream);
+	$world->stream('create', $stream, 'stress.>') or die "no stream\n";
+	begin_anew($world, $from, 0);
+	go_on(@_);
+}
+
+sub purge
+{
+	my ($world, $crowd, $from) = @_;
+	settle(@_);
+	$world->stream('purge', $stream);
+	begin_anew($world, $from, ($world->stream_state)[2]);
+	go_on(@_);
+}
+
+# Full: nothing more is stored, and the view says why, until there is room.
+sub fill
+{
+	my ($world) = @_;
+	my $room = ($world->stream_state)[0] + 50;
+	$world->stream('update', $stream, "max_msgs=$room", 'discard=new') or die "no limit\n";
+	$world->becomes('misconfigured', qr/maximum messages exceeded/);
+	$world->trouble('a full stream grows') if ($world->stream_state)[0] > $room;
+	$world->stream('update', $stream, 'max_msgs=-1', 'discard=old') or die "the limit stays\n";
+}
+
+# Stored without an answer: what is in doubt must not be stored twice.
+sub silence
+{
+	my ($world) = @_;
+	$world->stream('update', $stream, 'no_ack=true') or die "still acknowledges\n";
+	$world->becomes('misconfigured', qr/acknowledge|no_ack/);
+	$world->stream('update', $stream, 'no_ack=false') or die "still silent\n";
+}
+
+# For good: what is in it is kept, the rest goes to another one of that name.
+sub seal
+{
+	my ($world, $crowd, $from) = @_;
+	$world->stream('update', $stream, 'sealed=true') or die "not sealed\n";
+	$world->becomes('misconfigured', qr/sealed/);
+	my $file = "$world->{home}/sealed.$world->{cycles}.stream";
+	my $first = $from->{sequence} + 1;
+	system("'$world->{work}/reader' $world->{url} $stream 60 $first > '$file'") == 0 or $world->trouble('the sealed stream cannot be read');
+	$world->stream('delete', $stream);
+	begin_anew($world, $from, 0, $file);
+}
+
+my $back = sub { $_[0]->flows(10) };
+
+(
+	{ row => 12, name => 'stream deleted', weight => 1, inject => \&delete_it, expect => $back },
+	{ row => 12, name => 'stream made again', weight => 1, inject => \&make_again, expect => $back },
+	{ row => 12, name => 'stream purged', weight => 1, inject => \&purge, expect => $back },
+	{ row => 12, name => 'stream sealed', weight => 1, inject => \&seal, expect => $back },
+	{ row => 12, name => 'stream full', weight => 1, inject => \&fill, expect => $back },
+	{ row => 12, name => 'stream without answers', weight => 1, inject => \&silence, expect => $back },
+);
