@@ -134,6 +134,7 @@ sub judge
 	read_log($world, $row, $from->{log});
 	$world->trouble("$total{unexpected} unexpected errors: " . join(' ', $crowd->complaints)) if $total{unexpected};
 	$world->trouble("$total{full} times there was no space") if $total{full} && !$row->{full};
+	$world->trouble('nobody was told that there is no space') if $row->{full} && !$total{full} && !$total{breaks};
 	return (%found, %total, committed => $found{committed});
 }
 
