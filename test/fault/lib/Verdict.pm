@@ -109,16 +109,17 @@ sub look_at_tables
 {
 	my ($world) = @_;
 	my ($row) = $world->query(<<'SQL');
-SELECT (SELECT count(*) FROM outbox.dead_letter), (SELECT stream_sequence FROM outbox.cursor WHERE name = 'relay'), state,
+SELECT (SELECT count(*) FROM outbox.dead_letter), (SELECT stream_sequence FROM outbox.cursor WHERE name = 'relay'),
+       (SELECT coalesce(last_sequence, 0) FROM outbox.stat_relay), state,
        (SELECT sum(pg_total_relation_size(oid)) / 1024 FROM pg_class WHERE relnamespace = 'outbox'::regnamespace AND relkind = 'r' AND relname !~ '^event'),
        (SELECT sum(pg_total_relation_size(oid)) / 1024 FROM pg_class WHERE relnamespace = 'outbox'::regnamespace AND relkind = 'r' AND relname ~ '^event')
   FROM outbox.status
 SQL
 	return $world->trouble('the tables cannot be read') unless defined $row;
-	my ($dead, $sequence, $state, $own, $log) = split /\t/, $row;
+	my ($dead, $floor, $sequence, $state, $own, $log) = split /\t/, $row;
 	my $last = ($world->stream_state)[2];
 	$world->trouble("$dead dead letters") if $dead;
-	$world->trouble("the cursor says sequence $sequence, the stream ends at $last") if $sequence ne $last;
+	$world->trouble("the cursor says sequence $floor, the relay $sequence, the stream ends at $last") if $sequence ne $last || $floor > $last;
 	$world->trouble("the state is $state") unless $state =~ /^(?:idle|publishing)$/;
 	$world->trouble("tables beside the log take $own kB") if $own > OWN_TABLES_KB;
 	$world->trouble("the log takes $log kB") if $log > LOG_KB;

@@ -75,6 +75,19 @@ sub silence
 	$world->stream('update', $stream, 'no_ack=false') or die "still silent\n";
 }
 
+# Some versions forget when a stream was made: it is the same one nevertheless.
+sub change_and_restart
+{
+	my ($world) = @_;
+	foreach my $limit (1_000_000_000, -1)
+	{
+		$world->restart_broker;
+		$world->flows(10);
+		$world->stream('update', $stream, "max_msgs=$limit") or die "no limit\n";
+	}
+	$world->restart_broker;
+}
+
 # For good: what is in it is kept, the rest goes to another one of that name.
 sub seal
 {
@@ -95,6 +108,7 @@ my $back = sub { $_[0]->flows(10) };
 	{ row => 12, name => 'stream made again', weight => 1, inject => \&make_again, expect => $back },
 	{ row => 12, name => 'stream purged', weight => 1, inject => \&purge, expect => $back },
 	{ row => 12, name => 'stream sealed', weight => 1, inject => \&seal, expect => $back },
+	{ row => 12, name => 'stream changed', weight => 1, inject => \&change_and_restart, expect => $back },
 	{ row => 12, name => 'stream full', weight => 1, inject => \&fill, expect => $back },
 	{ row => 12, name => 'stream without answers', weight => 1, inject => \&silence, expect => $back },
 );
