@@ -98,24 +98,50 @@ outbox_header_check(const char *key, size_t key_length, const char *value, size_
 	return fault != OUTBOX_FAULT_NONE ? fault : check_value(value, value_length);
 }
 
-/* As outbox_header_check, but the keys of the context are legal, too. */
+static bool
+is_context(const OutboxHeaderLine *line)
+{
+	return is_key(line->key, line->key_length, OUTBOX_HEADER_CORRELATION_ID) ||
+		   is_key(line->key, line->key_length, OUTBOX_HEADER_CAUSATION_ID) ||
+		   is_key(line->key, line->key_length, OUTBOX_HEADER_ACTOR);
+}
+
+static bool
+is_mark(const OutboxHeaderLine *line)
+{
+	return is_key(line->key, line->key_length, OUTBOX_HEADER_SCHEDULED_ID) ||
+		   is_key(line->key, line->key_length, OUTBOX_HEADER_REPLAY) ||
+		   is_key(line->key, line->key_length, OUTBOX_HEADER_ERASED);
+}
+
+/* As outbox_header_check, but the keys of the context and of marks are legal, too. */
 static OutboxFault
 check_line(const OutboxHeaderLine *line)
 {
 	OutboxFault fault = check_key(line->key, line->key_length);
 
-	if (fault == OUTBOX_FAULT_HEADER_KEY_OF_ENVELOPE &&
-		(is_key(line->key, line->key_length, OUTBOX_HEADER_CORRELATION_ID) ||
-		 is_key(line->key, line->key_length, OUTBOX_HEADER_CAUSATION_ID) ||
-		 is_key(line->key, line->key_length, OUTBOX_HEADER_ACTOR)))
+	if (fault == OUTBOX_FAULT_HEADER_KEY_OF_ENVELOPE && (is_context(line) || is_mark(line)))
 		fault = OUTBOX_FAULT_NONE;
+	if (fault == OUTBOX_FAULT_NONE && is_mark(line) && line->value_length > OUTBOX_HEADER_MARK_MAX)
+		fault = OUTBOX_FAULT_HEADERS_TOO_LARGE;
 	return fault != OUTBOX_FAULT_NONE ? fault : check_value(line->value, line->value_length);
+}
+
+/* May a line of so many bytes follow so many lines, and bytes, that are not marks? */
+static OutboxFault
+check_limits(size_t bytes, int count, size_t length)
+{
+	if (count >= OUTBOX_HEADER_COUNT_MAX)
+		return OUTBOX_FAULT_HEADERS_TOO_MANY;
+	if (bytes > OUTBOX_HEADER_LINES_MAX - length)
+		return OUTBOX_FAULT_HEADERS_TOO_LARGE;
+	return OUTBOX_FAULT_NONE;
 }
 
 void
 outbox_header_begin(OutboxHeaderLines *lines, char *text, size_t size)
 {
-	*lines = (OutboxHeaderLines){text, size, 0, 0};
+	*lines = (OutboxHeaderLines){.text = text, .size = size};
 	text[0] = '\0';
 }
 
@@ -126,17 +152,18 @@ outbox_header_append(OutboxHeaderLines *lines, const char *key, size_t key_lengt
 	OutboxHeaderLine line = {key, key_length, value, value_length};
 	OutboxText text = {lines->text, lines->size, lines->length};
 	OutboxFault fault = check_line(&line);
+	size_t bytes = key_length + value_length + 3;
 	size_t ignored;
 
 	if (fault != OUTBOX_FAULT_NONE)
 		return fault;
 	if (outbox_header_find(lines->text, key, key_length, &ignored) != NULL)
 		return OUTBOX_FAULT_HEADER_DUPLICATE;
-	if (lines->count >= OUTBOX_HEADER_COUNT_MAX)
-		return OUTBOX_FAULT_HEADERS_TOO_MANY;
-	if (key_length + value_length + 3 > OUTBOX_HEADER_LINES_MAX - lines->length)
-		return OUTBOX_FAULT_HEADERS_TOO_LARGE;
-	if (key_length + value_length + 3 >= lines->size - lines->length)
+	if (!is_mark(&line))
+		fault = check_limits(bytes, lines->count, lines->length - lines->marks);
+	if (fault != OUTBOX_FAULT_NONE)
+		return fault;
+	if (bytes >= lines->size - lines->length)
 		return OUTBOX_FAULT_SCRATCH_TOO_SMALL;
 	outbox_text_append(&text, key, key_length);
 	outbox_text_append_string(&text, ": ");
@@ -144,7 +171,10 @@ outbox_header_append(OutboxHeaderLines *lines, const char *key, size_t key_lengt
 	outbox_text_append_char(&text, '\n');
 	lines->text[text.length] = '\0';
 	lines->length = text.length;
-	lines->count++;
+	if (is_mark(&line))
+		lines->marks += bytes;
+	else
+		lines->count++;
 	return OUTBOX_FAULT_NONE;
 }
 
@@ -186,18 +216,21 @@ outbox_header_check_lines(const char *lines)
 	const char *at = lines;
 	OutboxHeaderLine line;
 	int count = 0;
+	size_t length = 0;
 
 	while (outbox_header_next(&at, &line))
 	{
+		size_t bytes = line.key_length + line.value_length + 3;
 		OutboxFault fault = check_line(&line);
 		size_t ignored;
 
+		if (fault == OUTBOX_FAULT_NONE && !is_mark(&line))
+		{
+			fault = check_limits(bytes, count++, length);
+			length += bytes;
+		}
 		if (fault != OUTBOX_FAULT_NONE)
 			return fault;
-		if (++count > OUTBOX_HEADER_COUNT_MAX)
-			return OUTBOX_FAULT_HEADERS_TOO_MANY;
-		if (at - lines > OUTBOX_HEADER_LINES_MAX)
-			return OUTBOX_FAULT_HEADERS_TOO_LARGE;
 		if (outbox_header_find(lines, line.key, line.key_length, &ignored) != line.value)
 			return OUTBOX_FAULT_HEADER_DUPLICATE;
 	}

@@ -15,7 +15,9 @@
  * The log keeps an event's headers as *lines* "Key: value\n", "" when there are
  * none.  Lines hold what the caller gave and the *context* of his session:
  * traceparent, tracestate and the OUTBOX_HEADER_xxx below, which are written by
- * emit from settings and never from the caller's headers.
+ * emit from settings and never from the caller's headers.  They also hold *marks*,
+ * which the outbox sets when it handles an event again, after emit has judged its
+ * size: so marks count neither as headers nor towards their size.
  */
 #ifndef OUTBOX_DOMAIN_HEADER_H
 #define OUTBOX_DOMAIN_HEADER_H
@@ -35,6 +37,12 @@
 #define OUTBOX_HEADER_CORRELATION_ID "Outbox-Correlation-Id"
 #define OUTBOX_HEADER_CAUSATION_ID "Outbox-Causation-Id"
 #define OUTBOX_HEADER_ACTOR "Outbox-Actor"
+
+/* The marks, and the most bytes that the value of one has. */
+#define OUTBOX_HEADER_SCHEDULED_ID "Outbox-Scheduled-Id" /* what emit returned */
+#define OUTBOX_HEADER_REPLAY "Outbox-Replay" /* message id of the original */
+#define OUTBOX_HEADER_ERASED "Outbox-Erased" /* payload and headers are gone */
+#define OUTBOX_HEADER_MARK_MAX 64
 
 /* A header as it is sent. */
 typedef struct OutboxHeaderField
@@ -58,7 +66,8 @@ typedef struct OutboxHeaderLines
 	char *text;
 	size_t size; /* of text; OUTBOX_HEADER_LINES_MAX + 1 is enough */
 	size_t length; /* written so far */
-	int count; /* lines so far */
+	size_t marks; /* of that, marks */
+	int count; /* lines so far, without marks */
 } OutboxHeaderLines;
 
 /* May a caller set this header? */
@@ -69,8 +78,8 @@ extern OutboxFault outbox_header_check(const char *key, size_t key_length, const
 extern void outbox_header_begin(OutboxHeaderLines *lines, char *text, size_t size);
 
 /*
- * Adds a line, of the context as well as of the caller (whose key must have
- * passed outbox_header_check before).  With a fault nothing is written.
+ * Adds a line, a mark or of the context as well as of the caller (whose key must
+ * have passed outbox_header_check before).  With a fault nothing is written.
  */
 extern OutboxFault outbox_header_append(OutboxHeaderLines *lines, const char *key,
 										size_t key_length, const char *value, size_t value_length);

@@ -257,6 +257,47 @@ stored_lines_are_checked_again(void **state)
 	assert_int_equal(outbox_header_check_lines("a: \n"), OUTBOX_FAULT_HEADER_VALUE_EMPTY);
 }
 
+static void
+marks_come_on_top_of_the_limits(void **state)
+{
+	static char full[OUTBOX_HEADER_LINES_MAX + 1];
+	static char text[OUTBOX_HEADER_LINES_MAX + 256];
+	const char *marks = "Outbox-Erased: true\nOutbox-Replay: 0-1\nOutbox-Scheduled-Id: 1\n";
+	char key[16];
+	OutboxHeaderLines lines;
+
+	(void) state;
+	outbox_header_begin(&lines, full, sizeof(full));
+	for (int i = 0; i < OUTBOX_HEADER_COUNT_MAX - 1; i++)
+	{
+		snprintf(key, sizeof(key), "k%d", i);
+		assert_int_equal(append(&lines, key, "v"), OUTBOX_FAULT_NONE);
+	}
+	memset(text, 'v', sizeof(text));
+	assert_int_equal(
+		outbox_header_append(&lines, "last", 4, text, OUTBOX_HEADER_LINES_MAX - lines.length - 7),
+		OUTBOX_FAULT_NONE);
+	assert_int_equal(lines.length, OUTBOX_HEADER_LINES_MAX);
+	snprintf(text, sizeof(text), "%s%s", marks, full);
+	assert_int_equal(outbox_header_check_lines(text), OUTBOX_FAULT_NONE);
+	outbox_header_begin(&lines, text, sizeof(text));
+	for (int i = 0; i < OUTBOX_HEADER_COUNT_MAX; i++)
+	{
+		snprintf(key, sizeof(key), "k%d", i);
+		assert_int_equal(append(&lines, key, "v"), OUTBOX_FAULT_NONE);
+	}
+	assert_int_equal(append(&lines, "Outbox-Replay", "0-1"), OUTBOX_FAULT_NONE);
+	assert_int_equal(append(&lines, "more", "v"), OUTBOX_FAULT_HEADERS_TOO_MANY);
+	/* But each comes once, is short, and is nobody else's. */
+	assert_int_equal(append(&lines, "outbox-replay", "0-2"), OUTBOX_FAULT_HEADER_DUPLICATE);
+	memset(full, 'v', OUTBOX_HEADER_MARK_MAX + 1);
+	assert_int_equal(
+		outbox_header_append(&lines, "Outbox-Erased", 13, full, OUTBOX_HEADER_MARK_MAX + 1),
+		OUTBOX_FAULT_HEADERS_TOO_LARGE);
+	assert_int_equal(outbox_header_check("Outbox-Replay", 13, "v", 1),
+					 OUTBOX_FAULT_HEADER_KEY_OF_ENVELOPE);
+}
+
 int
 main(void)
 {
@@ -273,6 +314,7 @@ main(void)
 		cmocka_unit_test(all_lines_have_at_most_16_kib),
 		cmocka_unit_test(lines_fit_their_memory),
 		cmocka_unit_test(stored_lines_are_checked_again),
+		cmocka_unit_test(marks_come_on_top_of_the_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
