@@ -5,23 +5,9 @@
 #ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_LOG_H
 #define OUTBOX_INFRASTRUCTURE_POSTGRES_LOG_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-/* An event that has no id yet. */
-typedef struct OutboxDraft
-{
-	const char *aggregate;
-	const char *aggregate_id;
-	const char *action;
-	bool has_version;
-	int64_t version;
-	const char *content_type;
-	const char *headers; /* as OutboxEvent.headers: "Key: value\n" lines */
-	const void *payload;
-	size_t payload_length;
-} OutboxDraft;
+#include "infrastructure/postgres/row.h"
 
 /*
  * Appends an event in the current transaction and returns its id.  The caller
@@ -29,6 +15,14 @@ typedef struct OutboxDraft
  * privilege: the right to emit is EXECUTE on outbox.emit.
  */
 extern int64_t outbox_log_append(const OutboxDraft *draft);
+
+/*
+ * A new id.  It locks the sequence, which has to come before any lock of a table,
+ * since DROP EXTENSION locks in that order; whoever needs a table first locks the
+ * sequence before it.
+ */
+extern int64_t outbox_log_draw_id(void);
+extern void outbox_log_lock_ids(void);
 
 /*
  * Locks all children against being rewritten or truncated, until the transaction
