@@ -70,6 +70,7 @@ OBJS = $(SOURCES:.c=.o)
 SQL = \
 	interface/begin.sql \
 	infrastructure/postgres/log.sql \
+	infrastructure/postgres/schedule.sql \
 	infrastructure/postgres/cursor.sql \
 	infrastructure/postgres/identity.sql \
 	infrastructure/postgres/quarantine.sql \
@@ -78,6 +79,7 @@ SQL = \
 	interface/capture.sql \
 	interface/control.sql \
 	interface/refusal.sql \
+	interface/schedule.sql \
 	interface/monitor.sql \
 	interface/access.sql
 SQL_FILES = $(addprefix $(TOP)src/,$(SQL))

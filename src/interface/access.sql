@@ -19,5 +19,5 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA outbox FROM PUBLIC;
 
 -- Watching: views without payloads.
 GRANT USAGE ON SCHEMA outbox TO pg_monitor;
-GRANT SELECT ON outbox.status, outbox.stat_relay, outbox.pending, outbox.blocked_aggregate TO pg_monitor;
+GRANT SELECT ON outbox.status, outbox.stat_relay, outbox.pending, outbox.blocked_aggregate, outbox.scheduled_event TO pg_monitor;
 GRANT EXECUTE ON FUNCTION outbox.relay_state() TO pg_monitor;

@@ -12,12 +12,15 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
+#include "utils/timestamp.h"
 
 #include "interface/record.h"
 #include "interface/report.h"
 
 /* Stands for the value of a header that is left out: its name must be legal all the same. */
 #define ABSENT "-"
+
+#define LATEST_US (INT64CONST(3653) * USECS_PER_DAY) /* deliver_at from now: 10 years */
 
 PG_FUNCTION_INFO_V1(outbox_emit);
 PG_FUNCTION_INFO_V1(outbox_emit_bytes);
@@ -26,6 +29,8 @@ static void take_names(FunctionCallInfo fcinfo, OutboxEvent *event);
 static const char *take_text(FunctionCallInfo fcinfo, int argument, const char *name);
 static void require(FunctionCallInfo fcinfo, int argument, const char *name);
 static void take_version(FunctionCallInfo fcinfo, int argument, OutboxEvent *event);
+static int64 record(FunctionCallInfo fcinfo, int argument, OutboxEvent *event,
+					OutboxHeaderLines *lines);
 static void take_headers(FunctionCallInfo fcinfo, int argument, const OutboxEvent *event,
 						 OutboxHeaderLines *lines);
 static void take_header(const JsonbValue *key, const JsonbValue *value, const OutboxEvent *event,
@@ -35,7 +40,7 @@ static OutboxFault add_header(OutboxHeaderLines *lines, const OutboxReportFacts 
 static const char *write_scalar(const JsonbValue *value);
 static const char *encode(const JsonbValue *string);
 
-/* (aggregate, aggregate_id, action, payload jsonb, headers jsonb, version) */
+/* (aggregate, aggregate_id, action, payload jsonb, headers jsonb, version, deliver_at) */
 Datum
 outbox_emit(PG_FUNCTION_ARGS)
 {
@@ -55,10 +60,10 @@ outbox_emit(PG_FUNCTION_ARGS)
 	outbox_header_begin(&lines, room, sizeof(room));
 	take_headers(fcinfo, 4, &event, &lines);
 	take_version(fcinfo, 5, &event);
-	PG_RETURN_INT64(outbox_record_event(&event, &lines));
+	PG_RETURN_INT64(record(fcinfo, 6, &event, &lines));
 }
 
-/* (aggregate, aggregate_id, action, payload bytea, content_type, headers jsonb, version) */
+/* (aggregate, aggregate_id, action, payload bytea, content_type, headers jsonb, version, deliver_at) */
 Datum
 outbox_emit_bytes(PG_FUNCTION_ARGS)
 {
@@ -77,7 +82,7 @@ outbox_emit_bytes(PG_FUNCTION_ARGS)
 	outbox_header_begin(&lines, room, sizeof(room));
 	take_headers(fcinfo, 5, &event, &lines);
 	take_version(fcinfo, 6, &event);
-	PG_RETURN_INT64(outbox_record_event(&event, &lines));
+	PG_RETURN_INT64(record(fcinfo, 7, &event, &lines));
 }
 
 static void
@@ -103,7 +108,7 @@ require(FunctionCallInfo fcinfo, int argument, const char *name)
 {
 	if (PG_ARGISNULL(argument))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name),
-				errdetail("Only headers and version may be null."));
+				errdetail("Only headers, version and deliver_at may be null."));
 }
 
 static void
@@ -112,6 +117,23 @@ take_version(FunctionCallInfo fcinfo, int argument, OutboxEvent *event)
 	event->has_version = !PG_ARGISNULL(argument);
 	if (event->has_version)
 		event->version = PG_GETARG_INT64(argument);
+}
+
+/* Now, unless deliver_at, the argument, is later. */
+static int64
+record(FunctionCallInfo fcinfo, int argument, OutboxEvent *event, OutboxHeaderLines *lines)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz deliver_at = PG_ARGISNULL(argument) ? now : PG_GETARG_TIMESTAMPTZ(argument);
+
+	if (TIMESTAMP_NOT_FINITE(deliver_at) || deliver_at > now + LATEST_US)
+		ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				errmsg("deliver_at \"%s\" is out of range", timestamptz_to_str(deliver_at)),
+				errdetail("An event is delivered at most 10 years from now."),
+				errhint("Leave deliver_at out to have the event delivered at once."));
+	if (deliver_at > now)
+		return outbox_record_scheduled(event, lines, deliver_at);
+	return outbox_record_event(event, lines);
 }
 
 static void

@@ -21,6 +21,7 @@
 
 #include "domain/envelope.h"
 #include "infrastructure/postgres/log.h"
+#include "infrastructure/postgres/schedule.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/wakeup.h"
 #include "interface/record.h"
@@ -30,13 +31,14 @@
 #define ASSUMED_MAX_PAYLOAD (1024 * 1024) /* NATS's default */
 #define LOCK_CLASS 0x6f62
 
+static void prepare(OutboxEvent *event, OutboxHeaderLines *lines, OutboxDraft *draft);
 static void add_context(OutboxHeaderLines *lines, const OutboxEvent *event);
 static void add_setting(OutboxHeaderLines *lines, const OutboxEvent *event, const char *key,
 						const char *value);
 static void check(const OutboxEvent *event);
 static const char *name_database(void);
 static void lock_aggregate(const OutboxEvent *event);
-static int64 append(const OutboxEvent *event);
+static void write_draft(const OutboxEvent *event, OutboxDraft *draft);
 static const char *decode(const char *value);
 
 void
@@ -50,16 +52,24 @@ outbox_record_require_writable(const char *command)
 int64_t
 outbox_record_event(OutboxEvent *event, OutboxHeaderLines *lines)
 {
+	OutboxDraft draft;
 	int64 id;
 
-	add_context(lines, event);
-	event->headers = lines->text;
-	check(event);
+	prepare(event, lines, &draft);
 	if (outbox_settings.serialize_aggregates)
 		lock_aggregate(event);
-	id = append(event);
+	id = outbox_log_append(&draft);
 	outbox_wakeup_mark();
 	return id;
+}
+
+int64_t
+outbox_record_scheduled(OutboxEvent *event, OutboxHeaderLines *lines, int64_t deliver_at)
+{
+	OutboxDraft draft;
+
+	prepare(event, lines, &draft);
+	return outbox_schedule_append(&draft, deliver_at);
 }
 
 const char *
@@ -68,6 +78,16 @@ outbox_record_encode(const char *value, size_t length)
 	if (GetDatabaseEncoding() == PG_UTF8)
 		return value;
 	return pg_server_to_any(value, length, PG_UTF8);
+}
+
+/* Completes the event and makes sure that it may be emitted. */
+static void
+prepare(OutboxEvent *event, OutboxHeaderLines *lines, OutboxDraft *draft)
+{
+	add_context(lines, event);
+	event->headers = lines->text;
+	check(event);
+	write_draft(event, draft);
 }
 
 static void
@@ -152,20 +172,18 @@ lock_aggregate(const OutboxEvent *event)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
-static int64
-append(const OutboxEvent *event)
+static void
+write_draft(const OutboxEvent *event, OutboxDraft *draft)
 {
-	OutboxDraft draft = {.aggregate = event->aggregate,
-						 .aggregate_id = decode(event->aggregate_id),
-						 .action = event->action,
-						 .has_version = event->has_version,
-						 .version = event->version,
-						 .content_type = decode(event->content_type),
-						 .headers = decode(event->headers),
-						 .payload = event->payload,
-						 .payload_length = event->payload_length};
-
-	return outbox_log_append(&draft);
+	*draft = (OutboxDraft){.aggregate = event->aggregate,
+						   .aggregate_id = decode(event->aggregate_id),
+						   .action = event->action,
+						   .has_version = event->has_version,
+						   .version = event->version,
+						   .content_type = decode(event->content_type),
+						   .headers = decode(event->headers),
+						   .payload = event->payload,
+						   .payload_length = event->payload_length};
 }
 
 /* UTF-8 as text of the database. */

@@ -21,6 +21,10 @@ extern void outbox_record_require_writable(const char *command);
  */
 extern int64_t outbox_record_event(OutboxEvent *event, OutboxHeaderLines *lines);
 
+/* The same for an event that enters the log at this time, TimestampTz. */
+extern int64_t outbox_record_scheduled(OutboxEvent *event, OutboxHeaderLines *lines,
+									   int64_t deliver_at);
+
 /* Text of the database as UTF-8; the same memory where it is UTF-8 already. */
 extern const char *outbox_record_encode(const char *value, size_t length);
 

@@ -32,6 +32,7 @@
 #include "infrastructure/postgres/catalog.h"
 #include "infrastructure/postgres/identity.h"
 #include "infrastructure/postgres/ring.h"
+#include "infrastructure/postgres/schedule.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/store.h"
 #include "interface/binding.h"
@@ -59,6 +60,7 @@ typedef struct Worker
 	OutboxRelayOptions options;
 	OutboxRing ring;
 	int64_t housekeeping_at; /* when to look after the ring again */
+	OutboxSchedule schedule;
 	OutboxBulletin bulletin;
 	bool paused; /* by outbox.pause */
 } Worker;
@@ -73,6 +75,7 @@ static void leave(Worker *worker, OutboxSlotState state);
 static void mind_signals(Worker *worker);
 static void bind_settings(Worker *worker, bool reconnect);
 static void turn(Worker *worker);
+static long rest(const Worker *worker, const OutboxRelayStep *step);
 static long stand_still(Worker *worker);
 static void keep_house(Worker *worker);
 static bool fits(const Worker *worker);
@@ -98,6 +101,7 @@ outbox_relay_main(Datum arg)
 	MemoryContextSwitchTo(TopMemoryContext);
 	worker->store = outbox_store_create();
 	outbox_ring_load(&worker->ring, worker->slot);
+	worker->schedule.slot = worker->slot;
 	worker->broker = outbox_nats_broker_create();
 	if (worker->broker == NULL)
 		ereport(ERROR,
@@ -252,6 +256,7 @@ static void
 turn(Worker *worker)
 {
 	static bool woken = true;
+	bool entered = false;
 	long timeout;
 	OutboxWakes wakes;
 
@@ -259,7 +264,8 @@ turn(Worker *worker)
 	{
 		OutboxRelayStep step = outbox_relay_step(worker->relay, now_us(), woken);
 
-		timeout = step.busy ? 0 : ms_until(step.wake_at);
+		entered = outbox_schedule_turn(&worker->schedule, worker->options.poll_interval);
+		timeout = step.busy || entered ? 0 : rest(worker, &step);
 		if (!step.busy)
 			outbox_bulletin_relay(&worker->bulletin, worker->relay, now_us());
 		if (now_us() >= worker->housekeeping_at)
@@ -268,13 +274,22 @@ turn(Worker *worker)
 	else
 		timeout = stand_still(worker);
 	wakes = outbox_waiter_wait(worker->broker, timeout);
-	woken = wakes.latch;
+	woken = wakes.latch || entered;
 	outbox_nats_broker_process(worker->broker, wakes.readable || wakes.latch, wakes.writable);
 	if (outbox_nats_broker_overdue(worker->broker))
 		ereport(ERROR,
 				(errcode(ERRCODE_CONNECTION_FAILURE),
 				 errmsg("connecting to NATS hangs beyond its timeout"),
 				 errdetail("The process has to end, since the library cannot be interrupted.")));
+}
+
+/* How long there is nothing to do, if nothing happens: milliseconds. */
+static long
+rest(const Worker *worker, const OutboxRelayStep *step)
+{
+	int64 scheduled = outbox_schedule_rest(&worker->schedule, worker->options.poll_interval);
+
+	return Min(ms_until(step->wake_at), (long) ((scheduled + 999) / 1000));
 }
 
 /* Publishes nothing, and tells why; returns the time to do so for. */

@@ -1,6 +1,8 @@
 /*
  * columns.h
  *		The columns of outbox.event, in the order of log.sql.
+ *
+ * Those of outbox.scheduled are the same, but for the second one.
  */
 #ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_COLUMNS_H
 #define OUTBOX_INFRASTRUCTURE_POSTGRES_COLUMNS_H
@@ -19,5 +21,8 @@ typedef enum OutboxEventColumn
 	OUTBOX_EVENT_PAYLOAD,
 	OUTBOX_EVENT_COLUMNS = OUTBOX_EVENT_PAYLOAD
 } OutboxEventColumn;
+
+#define OUTBOX_SCHEDULED_ID OUTBOX_EVENT_ID
+#define OUTBOX_SCHEDULED_DELIVER_AT 2
 
 #endif

@@ -28,6 +28,7 @@ typedef struct Slot
 	pg_atomic_uint64 max_payload;
 	pg_atomic_uint64 max_message_size;
 	pg_atomic_uint32 current_child;
+	pg_atomic_uint64 due; /* of the next scheduled event */
 } Slot;
 
 typedef struct Shared
@@ -296,6 +297,32 @@ outbox_shared_limits(int64_t *max_payload, int64_t *max_message_size)
 }
 
 void
+outbox_shared_lower_due(uint32_t database, int64_t due)
+{
+	int slot = outbox_shared_find(database);
+	uint64 known;
+
+	if (slot == OUTBOX_NO_SLOT)
+		return;
+	known = pg_atomic_read_u64(&shared->slots[slot].due);
+	while (due < (int64) known &&
+		   !pg_atomic_compare_exchange_u64(&shared->slots[slot].due, &known, (uint64) due))
+		;
+}
+
+int64_t
+outbox_shared_due(int slot)
+{
+	return (int64) pg_atomic_read_u64(&shared->slots[slot].due);
+}
+
+int64_t
+outbox_shared_take_due(int slot)
+{
+	return (int64) pg_atomic_exchange_u64(&shared->slots[slot].due, PG_INT64_MAX);
+}
+
+void
 outbox_shared_set_current_child(int slot, int child)
 {
 	pg_atomic_write_u32(&shared->slots[slot].current_child, child);
@@ -337,6 +364,7 @@ startup(void)
 			pg_atomic_init_u64(&shared->slots[i].max_payload, (uint64) -1);
 			pg_atomic_init_u64(&shared->slots[i].max_message_size, (uint64) -1);
 			pg_atomic_init_u32(&shared->slots[i].current_child, 0);
+			pg_atomic_init_u64(&shared->slots[i].due, PG_INT64_MAX);
 			clear(&shared->slots[i]);
 		}
 	}
@@ -393,4 +421,5 @@ clear(Slot *slot)
 	pg_atomic_write_u64(&slot->max_payload, (uint64) -1);
 	pg_atomic_write_u64(&slot->max_message_size, (uint64) -1);
 	pg_atomic_write_u32(&slot->current_child, 0);
+	pg_atomic_write_u64(&slot->due, PG_INT64_MAX);
 }

@@ -141,6 +141,15 @@ extern void outbox_shared_status(int slot, OutboxRelayStatus *status);
 extern void outbox_shared_set_limits(int slot, int64_t max_payload, int64_t max_message_size);
 extern void outbox_shared_limits(int64_t *max_payload, int64_t *max_message_size);
 
+/*
+ * When the next scheduled event is due, TimestampTz; INT64_MAX: none is known of.
+ * Whoever schedules one lowers it, then wakes the relay.  The relay takes it, which
+ * leaves none, before it looks.
+ */
+extern void outbox_shared_lower_due(uint32_t database, int64_t due);
+extern int64_t outbox_shared_due(int slot);
+extern int64_t outbox_shared_take_due(int slot);
+
 /* The child of the log that takes new events; 0 where there is no slot. */
 extern void outbox_shared_set_current_child(int slot, int child);
 extern int outbox_shared_current_child(void);

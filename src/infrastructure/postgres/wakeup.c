@@ -26,6 +26,7 @@
 #define MAX_ANNOUNCED 16
 
 static bool emitted = false;
+static int64 due = PG_INT64_MAX; /* of what this transaction has scheduled first */
 static Oid announced[MAX_ANNOUNCED];
 static int announced_count = 0; /* beyond the most: all databases */
 static bool must_commit = false; /* here, so that it can tell */
@@ -40,6 +41,12 @@ void
 outbox_wakeup_mark(void)
 {
 	emitted = true;
+}
+
+void
+outbox_wakeup_schedule(int64_t at)
+{
+	due = Min(due, at);
 }
 
 void
@@ -93,7 +100,9 @@ at_end(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_COMMIT:
-			if (emitted)
+			if (due != PG_INT64_MAX)
+				outbox_shared_lower_due(MyDatabaseId, due);
+			if (emitted || due != PG_INT64_MAX)
 				outbox_shared_wake(MyDatabaseId);
 			announce();
 			break;
@@ -107,6 +116,7 @@ at_end(XactEvent event, void *arg)
 			return;
 	}
 	emitted = false;
+	due = PG_INT64_MAX;
 	announced_count = 0;
 	must_commit = false;
 	release();

@@ -11,6 +11,12 @@
 extern void outbox_wakeup_mark(void);
 
 /*
+ * This transaction has scheduled an event that is due then (TimestampTz): its commit
+ * shall make the relay wake in time.
+ */
+extern void outbox_wakeup_schedule(int64_t at);
+
+/*
  * The commit of this transaction shall make the launcher look at a database;
  * InvalidOid is ignored.  A prepared transaction tells nobody.
  */
