@@ -81,6 +81,8 @@ SQL = \
 	interface/refusal.sql \
 	interface/schedule.sql \
 	interface/monitor.sql \
+	interface/replay.sql \
+	interface/erase.sql \
 	interface/access.sql
 SQL_FILES = $(addprefix $(TOP)src/,$(SQL))
 

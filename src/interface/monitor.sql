@@ -14,7 +14,7 @@ COMMENT ON FUNCTION outbox.relay_state() IS
 
 CREATE VIEW outbox.pending AS
 SELECT p.id, p.emitted_at, p.aggregate, p.aggregate_id, p.aggregate || '.' || p.action AS event_type, p.version,
-       p.xid, pg_catalog.length(p.payload) AS payload_bytes
+       p.xid, pg_catalog.length(p.payload) AS payload_bytes, p.headers LIKE 'Outbox-Replay:%' AS replay
   FROM (SELECT e.*, c.new_snapshot, c.last_tx_id, c.last_id,
                pg_catalog.max(e.id) OVER (PARTITION BY e.xid) AS tx_id
           FROM outbox.cursor c
@@ -26,7 +26,8 @@ SELECT p.id, p.emitted_at, p.aggregate, p.aggregate_id, p.aggregate || '.' || p.
     OR (p.tx_id, p.id) > (p.last_tx_id, p.last_id);
 COMMENT ON VIEW outbox.pending IS
 'Committed events that are not known to be published yet, in no particular order. The relay writes its cursor at most 200 ms after the '
-'broker''s acknowledgement, so an event may stand here for that long after it arrived.';
+'broker''s acknowledgement, so an event may stand here for that long after it arrived. replay: it is a copy made by outbox.replay, and '
+'emitted_at is the original''s.';
 
 CREATE VIEW outbox.stat_relay AS
 SELECT r.pid, r.worker, r.worker_since, r.failures, r.phase, r.since, r.stream, r.in_flight, r.published, r.duplicates,
@@ -83,10 +84,10 @@ SELECT s.state,
                  ELSE 'idle'
                END AS state
           FROM outbox.relay_state() r LEFT JOIN outbox.paused p ON true,
-               (SELECT pg_catalog.count(*) AS backlog, pg_catalog.min(p.emitted_at) AS oldest FROM outbox.pending p) b,
+               (SELECT pg_catalog.count(*) AS backlog, pg_catalog.min(p.emitted_at) FILTER (WHERE NOT p.replay) AS oldest FROM outbox.pending p) b,
                (SELECT pg_catalog.count(*) AS dead_letters FROM outbox.dead_letter d WHERE d.discarded_at IS NULL) d,
                (SELECT pg_catalog.count(*) AS blocked_aggregates FROM outbox.blocked) a,
                (SELECT pg_catalog.count(*) AS waiting FROM outbox.waiting) w) s;
 COMMENT ON VIEW outbox.status IS
 'One row: is this database''s outbox published, if not why, since when, and what to do. backlog counts the rows of outbox.pending; lag is '
-'the age of the oldest of them. dead_letters counts those that have not been given up, waiting the events that wait behind them.';
+'the age of the oldest of them, replays apart. dead_letters counts those that have not been given up, waiting the events that wait behind them.';

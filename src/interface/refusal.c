@@ -20,11 +20,13 @@ PG_FUNCTION_INFO_V1(outbox_refusal_redrive);
 PG_FUNCTION_INFO_V1(outbox_refusal_redrive_all);
 PG_FUNCTION_INFO_V1(outbox_refusal_discard);
 
+#define NOT_ERASED " AND headers NOT LIKE 'Outbox-Erased:%'"
+
 /* Unmarked, and not behind another dead letter that holds its aggregate. */
 static const char redrive_query[] =
 	"UPDATE outbox.dead_letter d"
 	"   SET redrive_at = pg_catalog.clock_timestamp(), redrive_by = session_user"
-	" WHERE event_id = $1 AND redrive_at IS NULL AND discarded_at IS NULL"
+	" WHERE event_id = $1 AND redrive_at IS NULL AND discarded_at IS NULL" NOT_ERASED
 	"   AND NOT EXISTS (SELECT FROM outbox.dead_letter b"
 	"                    WHERE b.aggregate = d.aggregate AND b.aggregate_id = d.aggregate_id"
 	"                      AND b.event_id < d.event_id AND b.blocks"
@@ -33,7 +35,7 @@ static const char redrive_query[] =
 static const char redrive_all_query[] =
 	"UPDATE outbox.dead_letter"
 	"   SET redrive_at = pg_catalog.clock_timestamp(), redrive_by = session_user"
-	" WHERE redrive_at IS NULL AND discarded_at IS NULL";
+	" WHERE redrive_at IS NULL AND discarded_at IS NULL" NOT_ERASED;
 
 static const char discard_query[] =
 	"UPDATE outbox.dead_letter"
@@ -46,7 +48,8 @@ static const char look_query[] =
 	"       d.discard_reason, d.aggregate, d.aggregate_id,"
 	"       (SELECT pg_catalog.min(b.event_id) FROM outbox.dead_letter b"
 	"         WHERE b.aggregate = d.aggregate AND b.aggregate_id = d.aggregate_id AND b.blocks"
-	"           AND b.discarded_at IS NULL AND b.redrive_at IS NULL)"
+	"           AND b.discarded_at IS NULL AND b.redrive_at IS NULL),"
+	"       d.headers LIKE 'Outbox-Erased:%'"
 	"  FROM outbox.dead_letter d WHERE d.event_id = $1";
 
 static void require(FunctionCallInfo fcinfo, int argument, const char *name);
@@ -54,6 +57,7 @@ static uint64 mark(const char *query, int arguments, Datum *values);
 static bool look_at(int64 event);
 static const char *column(int number);
 static void report_discarded(int64 event);
+static void report_held(int64 event);
 
 /* (event_id bigint) */
 Datum
@@ -68,12 +72,7 @@ outbox_refusal_redrive(PG_FUNCTION_ARGS)
 	values[0] = Int64GetDatum(event);
 	SPI_connect();
 	if (mark(redrive_query, 1, values) == 0 && !look_at(event))
-		ereport(
-			ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			errmsg("event " INT64_FORMAT " is behind another dead letter of its aggregate", event),
-			errdetail("Event %s of aggregate %s \"%s\" comes before it.", column(7), column(5),
-					  column(6)),
-			errhint("Call outbox.redrive or outbox.discard for that one first."));
+		report_held(event);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -174,4 +173,19 @@ report_discarded(int64 event)
 			errmsg("event " INT64_FORMAT " has been given up", event),
 			errdetail("%s discarded it: %s.", column(3), column(4)),
 			errhint("Emit a new event if it is wanted after all."));
+}
+
+static void
+report_held(int64 event)
+{
+	if (strcmp(column(8), "t") == 0)
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("event " INT64_FORMAT " has been erased", event),
+				errdetail("Its payload and headers are gone."),
+				errhint("Call outbox.discard to let go what waits behind it."));
+	ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("event " INT64_FORMAT " is behind another dead letter of its aggregate", event),
+			errdetail("Event %s of aggregate %s \"%s\" comes before it.", column(7), column(5),
+					  column(6)),
+			errhint("Call outbox.redrive or outbox.discard for that one first."));
 }

@@ -6,14 +6,14 @@ COMMENT ON FUNCTION outbox.redrive(bigint) IS
 'Sends a dead letter again when the transaction commits, with the same message id, and when the broker takes it, the events that wait '
 'behind it, in order. Refused again, it stays a dead letter, counts one attempt more, and '
 'holds what it held before. Does nothing when it is being sent again '
-'already. Errors: P0002 no such dead letter, 55000 given up by outbox.discard, or behind another dead letter of its aggregate, 22004 a '
-'null id, 25006 a read-only transaction.';
+'already. Errors: P0002 no such dead letter, 55000 given up by outbox.discard, erased by outbox.erase, or behind another dead letter of its '
+'aggregate, 22004 a null id, 25006 a read-only transaction.';
 
 CREATE FUNCTION outbox.redrive_all() RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'outbox_refusal_redrive_all';
 COMMENT ON FUNCTION outbox.redrive_all() IS
-'Does what outbox.redrive does for every dead letter that has not been given up, and returns how many that are; those that are being '
+'Does what outbox.redrive does for every dead letter that has been neither given up nor erased, and returns how many that are; those that are being '
 'sent again already do not count. Errors: 25006 a read-only transaction.';
 
 CREATE FUNCTION outbox.discard(event_id bigint, reason text) RETURNS void

@@ -12,8 +12,8 @@
  * from the last kept position gives the next ones.
  *
  * A place is certain only in the transaction that collected it.  Rows of the log
- * are never updated, and removed only after they were settled, but VACUUM FULL,
- * CLUSTER and ALTER TABLE move them; so whoever uses a place later looks whether
+ * are updated (outbox.erase) and removed only after they were settled, but VACUUM
+ * FULL, CLUSTER and ALTER TABLE move them; so whoever uses a place later looks whether
  * the row is the one that was meant, and collects again if it is not.
  */
 #ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_INTERVAL_H

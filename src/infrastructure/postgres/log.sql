@@ -1,4 +1,4 @@
--- The log of events. Append-only: a row is never updated, and leaves only when its whole child is truncated.
+-- The log of events. Append-only: only outbox.erase updates rows, published ones, and a row leaves only when its whole child is truncated.
 CREATE SEQUENCE outbox.event_id_seq AS bigint;
 COMMENT ON SEQUENCE outbox.event_id_seq IS
 'Ids of events. Gaps are normal: a rolled-back transaction leaves one.';
