@@ -18,8 +18,10 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "utils/timestamp.h"
 
 #include "domain/envelope.h"
+#include "infrastructure/postgres/broadcast.h"
 #include "infrastructure/postgres/log.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/wakeup.h"
@@ -33,7 +35,7 @@
 static void add_context(OutboxHeaderLines *lines, const OutboxEvent *event);
 static void add_setting(OutboxHeaderLines *lines, const OutboxEvent *event, const char *key,
 						const char *value);
-static void check(const OutboxEvent *event);
+static void check(const OutboxEvent *event, bool broadcast);
 static const char *name_database(void);
 static void lock_aggregate(const OutboxEvent *event);
 static int64 append(const OutboxEvent *event);
@@ -54,12 +56,23 @@ outbox_record_event(OutboxEvent *event, OutboxHeaderLines *lines)
 
 	add_context(lines, event);
 	event->headers = lines->text;
-	check(event);
+	check(event, false);
 	if (outbox_settings.serialize_aggregates)
 		lock_aggregate(event);
 	id = append(event);
 	outbox_wakeup_mark();
 	return id;
+}
+
+void
+outbox_record_broadcast(OutboxEvent *event, OutboxHeaderLines *lines)
+{
+	add_context(lines, event);
+	event->headers = lines->text;
+	check(event, true);
+	event->emitted_at =
+		GetCurrentTimestamp() + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	outbox_broadcast_keep(event);
 }
 
 const char *
@@ -97,17 +110,22 @@ add_setting(OutboxHeaderLines *lines, const OutboxEvent *event, const char *key,
 			&(OutboxReportFacts){.event = event, .header = key, .header_length = strlen(key)});
 }
 
+/* The stream's limits are none of a broadcast's. */
 static void
-check(const OutboxEvent *event)
+check(const OutboxEvent *event, bool broadcast)
 {
 	OutboxEnvelopeOptions options = {.mode = outbox_settings.envelope,
-									 .template = outbox_settings_template(),
-									 .database = name_database()};
+									 .template = broadcast ? outbox_settings_broadcast_template()
+														   : outbox_settings_template(),
+									 .database = name_database(),
+									 .broadcast = broadcast};
 	OutboxEnvelopeLimits limits;
 	OutboxReportFacts facts = {.event = event};
 	OutboxFault fault;
 
 	outbox_shared_limits(&limits.max_payload, &limits.max_message_size);
+	if (broadcast)
+		limits.max_message_size = -1;
 	facts.limit_assumed = limits.max_payload <= 0;
 	if (facts.limit_assumed)
 		limits.max_payload = ASSUMED_MAX_PAYLOAD;
