@@ -140,6 +140,7 @@ open_broker(BrokerStream stream)
 		broker->stream.max_messages = 2;
 	if (stream == BROKER_STREAM_OF_SMALL)
 		broker->stream.max_message_size = 1000;
+	broker->captures_broadcasts = stream == BROKER_STREAM_OF_BROADCASTS;
 	return broker;
 }
 
@@ -171,6 +172,12 @@ stored(void *bench)
 	return (uint64_t) ((FakeBroker *) bench)->stream.count;
 }
 
+static uint64_t
+heard(void *bench)
+{
+	return ((FakeBroker *) bench)->heard;
+}
+
 static int
 run_broker(void)
 {
@@ -184,6 +191,7 @@ run_broker(void)
 		.kill = kill_broker,
 		.revive = revive,
 		.stored = stored,
+		.heard = heard,
 		.max_payload = MAX_PAYLOAD,
 	};
 
