@@ -148,6 +148,12 @@ my %much = %{ counts() };
 cmp_ok($much{dropped_excess}, '>', 1000, 'what was too much is counted');
 eventually('the rest is sent', sub { my %c = %{ counts() }; $c{sent} - $now{sent} + $c{dropped_excess} + $c{dropped_full} - $now{dropped_full} == 3000 }, sub { counts() });
 
+# Too large for the buffer.
+($good, $said) = try_query($node, q{SELECT outbox.broadcast('much', '1', 'made', to_jsonb(repeat('x', 65000)))});
+ok($good, 'an event that fills the buffer is broadcast');
+($good, $said) = try_query($node, q{SELECT outbox.broadcast('much', '1', 'made', to_jsonb(repeat('x', 66000)))});
+like($said, qr/ERROR:  54000: event is too large to be broadcast.*HINT: .*outbox\.broadcast_buffer/s, 'a larger one is refused');
+
 # The broker away: the transaction succeeds, the broadcast is lost.
 ids_until($listener, 'probe-3', 'still ready');
 %at = %{ counts() };
