@@ -49,8 +49,8 @@ they_are_sent_in_order_and_counted(void **state)
 	connected();
 	put(3, 10);
 	desk_step(false);
-	assert_int_equal(desk.broker.heard, 3);
-	assert_string_equal(desk.broker.heard_last, "live.order.3.viewed");
+	assert_int_equal(desk.broker.air.heard, 3);
+	assert_string_equal(desk.broker.air.subject, "live.order.3.viewed");
 	assert_int_equal(desk.queue.fates[OUTBOX_FATE_SENT], 3);
 	assert_int_equal(desk.queue.count, 0);
 	assert_int_equal(desk.broker.stream.count, 0);
@@ -67,12 +67,12 @@ each_has_an_id_that_no_other_relay_gives(void **state)
 	connected();
 	put(1, 10);
 	desk_step(false);
-	strcpy(before, desk.broker.heard_id);
+	strcpy(before, desk.broker.air.id);
 	assert_non_null(strstr(before, "6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e11-b"));
 	put(1, 10);
 	desk_step(false);
-	assert_string_not_equal(desk.broker.heard_id, before);
-	assert_int_equal(strlen(desk.broker.heard_id), strlen(before));
+	assert_string_not_equal(desk.broker.air.id, before);
+	assert_int_equal(strlen(desk.broker.air.id), strlen(before));
 	for (uint64_t seed = 0; seed < 1000; seed++)
 	{
 		OutboxRelayPorts none = {0};
@@ -100,7 +100,7 @@ they_are_dropped_while_no_connection_is_open(void **state)
 	assert_int_equal(desk.queue.admitted, OUTBOX_FATE_SENT);
 	put(1, 10);
 	desk_step(false);
-	assert_int_equal(desk.broker.heard, 1);
+	assert_int_equal(desk.broker.air.heard, 1);
 }
 
 static void
@@ -108,7 +108,7 @@ those_that_wait_are_dropped_when_the_connection_ends(void **state)
 {
 	(void) state;
 	connected();
-	desk.broker.crowded = true;
+	desk.broker.air.crowded = true;
 	put(5, 10);
 	desk_step(false);
 	assert_int_equal(desk.queue.count, 5);
@@ -116,7 +116,7 @@ those_that_wait_are_dropped_when_the_connection_ends(void **state)
 	fake_broker_cut(&desk.broker);
 	desk_run(10 * MS);
 	assert_int_equal(desk.queue.fates[OUTBOX_FATE_OFFLINE], 5);
-	assert_int_equal(desk.broker.heard, 0);
+	assert_int_equal(desk.broker.air.heard, 0);
 }
 
 static void
@@ -135,13 +135,13 @@ static void
 they_are_dropped_when_the_stream_would_store_them(void **state)
 {
 	(void) state;
-	desk.broker.captures_broadcasts = true;
+	desk.broker.air.captured = true;
 	desk_run(SECOND);
 	assert_int_equal(desk.queue.admitted, OUTBOX_FATE_CAPTURED);
 	put(1, 10);
 	desk_commit_and_wake(0, 1, FAKE_PLAIN, 10);
 	desk_run(SECOND);
-	assert_int_equal(desk.broker.heard, 0);
+	assert_int_equal(desk.broker.air.heard, 0);
 	assert_int_equal(desk.queue.fates[OUTBOX_FATE_CAPTURED], 1);
 	assert_int_equal(desk.report.counters.published, 1);
 }
@@ -151,16 +151,16 @@ a_crowded_broker_is_waited_for_but_not_for_long(void **state)
 {
 	(void) state;
 	connected();
-	desk.broker.crowded = true;
+	desk.broker.air.crowded = true;
 	put(2, 10);
 	desk_step(false);
 	assert_false(desk.step.busy);
 	desk_run(SECOND);
-	desk.broker.crowded = false;
+	desk.broker.air.crowded = false;
 	desk_step(false);
-	assert_int_equal(desk.broker.heard, 2);
+	assert_int_equal(desk.broker.air.heard, 2);
 
-	desk.broker.crowded = true;
+	desk.broker.air.crowded = true;
 	put(2, 10);
 	desk_run(OUTBOX_BROADCAST_PATIENCE + SECOND + 10 * MS);
 	assert_int_equal(desk.queue.fates[OUTBOX_FATE_LATE], 2);
@@ -177,9 +177,9 @@ what_cannot_be_sent_is_dropped_and_the_rest_is_sent(void **state)
 	fake_queue_put(&desk.queue, "not legal", 10, desk.now);
 	put(1, 10);
 	desk_step(false);
-	assert_int_equal(desk.broker.heard, 2);
+	assert_int_equal(desk.broker.air.heard, 2);
 	assert_int_equal(desk.queue.fates[OUTBOX_FATE_REFUSED], 2);
-	desk.broker.denied = true;
+	desk.broker.air.denied = true;
 	put(3, 10);
 	desk_step(false);
 	assert_int_equal(desk.queue.fates[OUTBOX_FATE_REFUSED], 5);
@@ -193,14 +193,14 @@ a_step_sends_one_slice(void **state)
 	connected();
 	put(OUTBOX_BROADCAST_SLICE * 2 + 1, 10);
 	desk_step(false);
-	assert_int_equal(desk.broker.heard, OUTBOX_BROADCAST_SLICE);
+	assert_int_equal(desk.broker.air.heard, OUTBOX_BROADCAST_SLICE);
 	assert_true(desk.step.busy);
 	assert_int_equal(steps_until_quiet(), 2);
-	assert_int_equal(desk.broker.heard, OUTBOX_BROADCAST_SLICE * 2 + 1);
+	assert_int_equal(desk.broker.air.heard, OUTBOX_BROADCAST_SLICE * 2 + 1);
 
 	put(200, 3500);
 	desk_step(false);
-	assert_in_range(desk.broker.heard - OUTBOX_BROADCAST_SLICE * 2 - 1, 1,
+	assert_in_range(desk.broker.air.heard - OUTBOX_BROADCAST_SLICE * 2 - 1, 1,
 					OUTBOX_BROADCAST_SLICE_BYTES / 3500 + 1);
 	steps_until_quiet();
 	assert_int_equal(desk.queue.fates[OUTBOX_FATE_SENT], OUTBOX_BROADCAST_SLICE * 2 + 201);
@@ -222,7 +222,7 @@ events_go_on_between_slices(void **state)
 	assert_int_equal(desk.report.counters.published, 200);
 	assert_int_equal(desk.report.counters.epochs, 1);
 	assert_int_equal(desk.report.counters.conflicts, 0);
-	assert_int_equal(desk.broker.heard, 20 * OUTBOX_BROADCAST_SLICE);
+	assert_int_equal(desk.broker.air.heard, 20 * OUTBOX_BROADCAST_SLICE);
 }
 
 static void

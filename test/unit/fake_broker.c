@@ -14,7 +14,6 @@ static void connect_to(void *self);
 static void disconnect(void *self);
 static OutboxSendResult publish(void *self, const OutboxMessage *message);
 static void ask(void *self, uint64_t sequence);
-static OutboxBroadcastResult broadcast(void *self, const OutboxMessage *message);
 static bool next(void *self, OutboxSignal *signal);
 
 const OutboxBrokerRoutine fake_broker = {
@@ -22,7 +21,7 @@ const OutboxBrokerRoutine fake_broker = {
 	.disconnect = disconnect,
 	.publish = publish,
 	.look = ask,
-	.broadcast = broadcast,
+	.broadcast = fake_air_broadcast,
 	.next = next,
 };
 
@@ -64,10 +63,7 @@ fake_broker_init(FakeBroker *broker, uint64_t seed)
 	broker->news_count = 0;
 	broker->published = 0;
 	broker->published_bytes = 0;
-	broker->captures_broadcasts = false;
-	broker->crowded = false;
-	broker->denied = false;
-	broker->heard = 0;
+	memset(&broker->air, 0, sizeof(broker->air));
 	broker->on_publish = NULL;
 	broker->context = NULL;
 }
@@ -235,29 +231,6 @@ ask(void *self, uint64_t sequence)
 	send_off(broker, piece);
 }
 
-/* Whoever listens hears it at once. */
-static OutboxBroadcastResult
-broadcast(void *self, const OutboxMessage *message)
-{
-	FakeBroker *broker = self;
-
-	if (!fake_stream_legal(message) || fake_stream_bytes(message) > broker->max_payload)
-		return OUTBOX_BROADCAST_UNFIT;
-	if (!broker->connected)
-		return OUTBOX_BROADCAST_LOST;
-	if (broker->denied)
-		return OUTBOX_BROADCAST_DENIED;
-	if (broker->crowded)
-		return OUTBOX_BROADCAST_CROWDED;
-	broker->heard++;
-	snprintf(broker->heard_last, sizeof(broker->heard_last), "%s", message->subject);
-	broker->heard_id[0] = '\0';
-	for (int i = 0; i < message->field_count; i++)
-		if (strcmp(message->fields[i].key, "ce-id") == 0)
-			snprintf(broker->heard_id, sizeof(broker->heard_id), "%s", message->fields[i].value);
-	return OUTBOX_BROADCAST_DONE;
-}
-
 /* What one connection sends arrives in order. */
 static void
 send_off(FakeBroker *broker, FakePiece *piece)
@@ -345,7 +318,7 @@ look(FakeBroker *broker)
 		news->facts.max_payload = broker->tell_max_payload ? broker->max_payload : 0;
 		news->facts.max_message_size = broker->stream.max_message_size;
 		news->facts.duplicate_window = broker->stream.duplicate_window * 1000;
-		news->facts.captures_broadcasts = broker->captures_broadcasts;
+		news->facts.captures_broadcasts = broker->air.captured;
 		broker->connected = true;
 		broker->last_answer_at = at;
 	}

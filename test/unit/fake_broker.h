@@ -12,7 +12,7 @@
 #define OUTBOX_TEST_FAKE_BROKER_H
 
 #include "application/ports.h"
-#include "domain/subject.h"
+#include "unit/fake_air.h"
 #include "unit/fake_stream.h"
 
 #define FAKE_PIPE 512
@@ -84,13 +84,7 @@ typedef struct FakeBroker
 	uint64_t published; /* calls that returned DONE */
 	uint64_t published_bytes;
 
-	/* broadcasts */
-	bool captures_broadcasts; /* in the facts */
-	bool crowded;
-	bool denied;
-	uint64_t heard;
-	char heard_last[OUTBOX_SUBJECT_SIZE]; /* subject */
-	char heard_id[OUTBOX_MESSAGE_ID_SIZE]; /* ce-id, or "" */
+	FakeAir air;
 
 	/* Told of every event handed over. */
 	void (*on_publish)(void *context, int64_t event, size_t bytes);

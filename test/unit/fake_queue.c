@@ -49,13 +49,14 @@ fake_queue_put(FakeQueue *queue, const char *action, size_t payload_length, int6
 static bool
 peek(void *self, OutboxEvent *event, int64_t *since)
 {
-	static const char payload[65536];
+	static char payload[65536];
 	FakeQueue *queue = self;
 	const FakeBroadcast *oldest = &queue->waiting[0];
 
 	if (queue->count == 0)
 		return false;
 	assert(oldest->payload_length <= sizeof(payload));
+	memset(payload, 'x', oldest->payload_length);
 	memset(event, 0, sizeof(*event));
 	event->aggregate = "order";
 	event->aggregate_id = oldest->aggregate_id;
