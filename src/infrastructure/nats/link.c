@@ -337,7 +337,7 @@ outbox_nats_link_alive(OutboxNatsLink *link, OutboxSignal *signal)
 	if (concerns_broadcast(link, status, text))
 	{
 		link->muted = true;
-		status = usable(link) ? NATS_OK : NATS_CONNECTION_CLOSED;
+		status = NATS_OK;
 		text = NULL;
 	}
 	if (status == NATS_OK && usable(link))
