@@ -76,6 +76,7 @@ SQL = \
 	infrastructure/postgres/quarantine.sql \
 	infrastructure/postgres/pause.sql \
 	interface/emit.sql \
+	interface/broadcast.sql \
 	interface/capture.sql \
 	interface/control.sql \
 	interface/refusal.sql \

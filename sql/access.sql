@@ -34,6 +34,8 @@ SELECT p.proname, r.rolname
 SET ROLE regress_outbox_app;
 SELECT outbox.emit('order', '42', 'placed') > 0 AS ok;
 SELECT outbox.emit_bytes('order', '42', 'placed', '') > 0 AS ok;
+SELECT outbox.broadcast('order', '42', 'viewed');
+SELECT * FROM outbox.stat_broadcast;
 SELECT outbox.grant_emit('regress_outbox_monitor');
 SELECT * FROM outbox.event;
 INSERT INTO outbox.event DEFAULT VALUES;

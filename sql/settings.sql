@@ -6,6 +6,7 @@ SELECT name AS unexplained FROM pg_settings WHERE name LIKE 'outbox.%' AND coale
 
 -- Server level: from the configuration file alone.
 SET outbox.nats_url = 'nats://example.org';
+SET outbox.broadcast_buffer = '1MB';
 ALTER SYSTEM SET outbox.nats_url = '';
 ALTER SYSTEM SET outbox.nats_url = 'nats://alice:secret@example.org';
 ALTER SYSTEM SET outbox.nats_url = 'a', '', 'b';
@@ -43,6 +44,10 @@ RESET outbox.subject_template;
 SELECT set_config('outbox.subject_template', repeat('x', 256), false);
 SET outbox.subject_template = 'shop.{aggregate}.{aggregate_id}';
 RESET outbox.subject_template;
+SET outbox.broadcast_template = '{aggregate}.{action}';
+SET outbox.broadcast_template = 'live.{action}';
+SET outbox.broadcast_template = '{database}-live.{aggregate}';
+RESET outbox.broadcast_template;
 SET outbox.stream = 'a.b';
 SET outbox.stream = 'a {database}';
 SELECT set_config('outbox.stream', repeat('x', 129), false);

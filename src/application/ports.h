@@ -1,10 +1,11 @@
 /*
  * ports.h
- *		What the relay needs from the outside: a store of events and a broker.
+ *		What the relay needs from the outside: a store of events, a broker, and a
+ *		queue of broadcasts.
  *
- * Both ports are const structs of callbacks, bound with a `self` of the
+ * The ports are const structs of callbacks, bound with a `self` of the
  * adapter.  The store may leave by longjmp (PostgreSQL's ereport), so whoever
- * calls a port owns nothing that needs cleaning up.  The broker never does.
+ * calls a port owns nothing that needs cleaning up.  The others never do.
  * Each port has two implementations, the real one and a fake under test/, and
  * both pass the same suite under test/contract.
  */
@@ -17,6 +18,7 @@
 
 #include "domain/cursor.h"
 #include "domain/event.h"
+#include "domain/fate.h"
 #include "domain/header.h"
 #include "domain/verdict.h"
 
@@ -86,6 +88,7 @@ typedef struct OutboxStreamFacts
 	int64_t max_payload; /* bytes, the server's limit */
 	int64_t max_message_size; /* bytes, the stream's limit; -1: none */
 	int64_t duplicate_window; /* nanoseconds */
+	bool captures_broadcasts; /* it would store what is broadcast */
 } OutboxStreamFacts;
 
 typedef enum OutboxSignalKind
@@ -137,6 +140,15 @@ typedef enum OutboxSendResult
 	OUTBOX_SEND_LOST /* the connection is gone; LOST follows */
 } OutboxSendResult;
 
+typedef enum OutboxBroadcastResult
+{
+	OUTBOX_BROADCAST_DONE, /* handed over */
+	OUTBOX_BROADCAST_CROWDED, /* much waits to be sent; nothing sent, try later */
+	OUTBOX_BROADCAST_UNFIT, /* too large or not legal; nothing sent */
+	OUTBOX_BROADCAST_DENIED, /* the right to is missing in this epoch; nothing sent */
+	OUTBOX_BROADCAST_LOST /* the connection is gone; LOST follows */
+} OutboxBroadcastResult;
+
 /*
  * The broker.  A connection is an *epoch*: after LOST or connect nothing of the
  * epoch before is ever heard again.  No call blocks on the network.
@@ -163,8 +175,38 @@ typedef struct OutboxBrokerRoutine
 	 */
 	void (*look)(void *self, uint64_t sequence);
 
+	/*
+	 * Sends one message that no stream shall store and nobody answers for: token
+	 * and expected_last do not matter.  That the right to is missing, which shows
+	 * after the first one, does not end the epoch.
+	 */
+	OutboxBroadcastResult (*broadcast)(void *self, const OutboxMessage *message);
+
 	/* Takes the next thing that the broker has said; false: nothing now. */
 	bool (*next)(void *self, OutboxSignal *signal);
 } OutboxBrokerRoutine;
+
+/*
+ * The queue: broadcasts of committed transactions, in order, on their way to the
+ * relay.  It counts what becomes of each.
+ */
+typedef struct OutboxQueueRoutine
+{
+	/*
+	 * The oldest broadcast, and since when it waits, by the relay's clock.  False:
+	 * there is none.  Its memory is good until the next call.
+	 */
+	bool (*peek)(void *self, OutboxEvent *event, int64_t *since);
+
+	/* The oldest broadcast, as peek has shown it, has met this fate and goes. */
+	void (*pass)(void *self, OutboxFate fate);
+
+	/*
+	 * OUTBOX_FATE_SENT: broadcasts are queued from now on.  Any other fate: they
+	 * meet it where they commit, and those in the queue meet it now.  So it is
+	 * with OUTBOX_FATE_OFFLINE in the beginning.
+	 */
+	void (*admit)(void *self, OutboxFate fate);
+} OutboxQueueRoutine;
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "application/broadcast.h"
 #include "application/publish.h"
 #include "application/settle.h"
 
@@ -57,6 +58,7 @@ outbox_relay_init(OutboxRelay *relay, const OutboxRelayOptions *options,
 	relay->scratch = ports->scratch;
 	relay->scratch_size = ports->scratch_size;
 	relay->persisted_at = now - options->persist_interval;
+	outbox_broadcast_init(relay, ports, seed);
 	outbox_delivery_init(&relay->delivery, seed, now);
 	outbox_window_init(&relay->window);
 	relay->store->settled(relay->store_self, &floor, &created);
@@ -71,7 +73,8 @@ outbox_relay_step(OutboxRelay *relay, int64_t now, bool woken)
 	watch(relay, now);
 	if (decide(relay, OUTBOX_DELIVERY_TICK, OUTBOX_VERDICT_ACKED, now) == OUTBOX_DELIVERY_CONNECT)
 		relay->broker->connect(relay->broker_self);
-	if (streaming(relay) && !outbox_publish_slice(relay, now))
+	if (streaming(relay) &&
+		(!outbox_broadcast_slice(relay, now) || !outbox_publish_slice(relay, now)))
 		lose_epoch(relay, now);
 	outbox_settle_persist_when_due(relay, now);
 	return plan(relay, now);
@@ -295,6 +298,7 @@ begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now)
 		OUTBOX_FENCE_SETBACK)
 		relay->counters.setbacks++;
 	decide(relay, OUTBOX_DELIVERY_OPENED, OUTBOX_VERDICT_ACKED, now);
+	outbox_broadcast_open(relay);
 	outbox_publish_begin(relay, now);
 }
 
@@ -339,6 +343,7 @@ static void
 drop_epoch(OutboxRelay *relay)
 {
 	relay->broker->disconnect(relay->broker_self);
+	outbox_broadcast_close(relay);
 	outbox_window_clear(&relay->window);
 	relay->halt.set = false;
 	outbox_recall_clear(&relay->recall);
@@ -358,7 +363,7 @@ plan(const OutboxRelay *relay, int64_t now)
 	}
 	else if (streaming(relay))
 	{
-		step.busy = outbox_publish_is_due(relay, now) || halt_is_reached(relay);
+		step.busy = outbox_publish_is_due(relay, now) || halt_is_reached(relay) || relay->queued;
 		if (relay->idle)
 			step.wake_at = relay->poll_at;
 		step.wake_at = earlier(step.wake_at, overdue_at(relay));

@@ -42,6 +42,7 @@ typedef struct OutboxRelayOptions
 	int batch_size; /* events, 1 .. OUTBOX_RELAY_BATCH_MAX */
 	bool fenced; /* the stream is ours alone */
 	OutboxEnvelopeOptions envelope; /* what it points to must stay */
+	const OutboxTemplate *broadcast_template; /* must stay; NULL: nothing is broadcast */
 
 	/* Words for a fault of sealing, for the dead letter; NULL: its number. */
 	const char *(*explain)(OutboxFault fault);
@@ -98,7 +99,7 @@ typedef struct OutboxRelayHalt
 	char text[OUTBOX_REASON_SIZE];
 } OutboxRelayHalt;
 
-/* About 700 kB; private to relay.c, settle.c and publish.c. */
+/* About 700 kB; private to relay.c, settle.c, publish.c and broadcast.c. */
 typedef struct OutboxRelay
 {
 	OutboxRelayOptions options;
@@ -133,6 +134,12 @@ typedef struct OutboxRelay
 
 	OutboxRecall recall;
 	int64_t recalled_at; /* when it answered last, or was asked first */
+
+	const OutboxQueueRoutine *queue; /* NULL: nothing is broadcast */
+	void *queue_self;
+	OutboxFate admitted; /* what the queue was told last */
+	bool queued; /* the last slice of broadcasts has left some */
+	int64_t broadcast_id; /* of the last one */
 } OutboxRelay;
 
 /* What a relay works with; init copies it. */
@@ -149,6 +156,9 @@ typedef struct OutboxRelayPorts
 	 */
 	char *scratch;
 	size_t scratch_size;
+
+	const OutboxQueueRoutine *queue; /* NULL: nothing is broadcast */
+	void *queue_self;
 } OutboxRelayPorts;
 
 /* Offline, due at once.  Calls store->settled. */

@@ -96,13 +96,26 @@ give_up(OutboxText *text)
 	text->length = text->size + 1;
 }
 
+/* A broadcast's number is not one of the log's. */
+static void
+append_broadcast_id(OutboxText *text, const Sealing *sealing)
+{
+	const char *uuid = sealing->options->uuid;
+
+	outbox_text_append_encoded(text, uuid, strlen(uuid), OUTBOX_PLAIN_TOKEN);
+	outbox_text_append_string(text, "-b");
+	outbox_text_append_signed(text, sealing->event->id);
+}
+
 static void
 append_message_id(OutboxText *text, const Sealing *sealing)
 {
 	char id[OUTBOX_MESSAGE_ID_SIZE];
 	size_t length = outbox_event_message_id(sealing->event, sealing->options->uuid, id, sizeof(id));
 
-	if (length < sizeof(id))
+	if (sealing->options->broadcast)
+		append_broadcast_id(text, sealing);
+	else if (length < sizeof(id))
 		outbox_text_append(text, id, length);
 	else
 		give_up(text);
@@ -143,6 +156,11 @@ add_common(Sealing *sealing)
 {
 	const OutboxEvent *event = sealing->event;
 
+	if (sealing->options->broadcast)
+	{
+		add_constant(sealing, "Outbox-Delivery", "best-effort");
+		return;
+	}
 	if (event->has_version)
 	{
 		outbox_text_append_signed(begin_value(sealing), event->version);
@@ -154,11 +172,23 @@ add_common(Sealing *sealing)
 }
 
 static void
+add_id(Sealing *sealing)
+{
+	if (!sealing->options->broadcast)
+		repeat_value(sealing, "ce-id"); /* the message id stands before it */
+	else
+	{
+		append_message_id(begin_value(sealing), sealing);
+		end_value(sealing, "ce-id");
+	}
+}
+
+static void
 add_cloudevents(Sealing *sealing)
 {
 	const OutboxEvent *event = sealing->event;
 
-	repeat_value(sealing, "ce-id");
+	add_id(sealing);
 	add_constant(sealing, "ce-specversion", "1.0");
 	append_source_encoded(begin_value(sealing), sealing->options->database);
 	end_value(sealing, "ce-source");
@@ -266,7 +296,8 @@ write_structured_body(Sealing *sealing)
 	outbox_text_append_time(body, event->emitted_at);
 	outbox_text_append_char(body, '"');
 	outbox_json_append_string(begin_member(body, "datacontenttype"), event->content_type);
-	append_number_members(body, event);
+	if (!sealing->options->broadcast)
+		append_number_members(body, event);
 	append_data(body, event);
 	outbox_text_append_char(body, '}');
 	sealing->envelope->payload = string_at(sealing, sealing->start);
@@ -303,8 +334,11 @@ outbox_envelope_seal(OutboxEnvelope *envelope, const OutboxEvent *event,
 	if (fault != OUTBOX_FAULT_NONE)
 		return fault;
 
-	append_message_id(begin_value(&sealing), &sealing);
-	end_value(&sealing, "Nats-Msg-Id");
+	if (!options->broadcast)
+	{
+		append_message_id(begin_value(&sealing), &sealing);
+		end_value(&sealing, "Nats-Msg-Id");
+	}
 	switch (options->mode)
 	{
 		case OUTBOX_ENVELOPE_CLOUDEVENTS:

@@ -21,6 +21,9 @@
  * plain					Content-Type, Outbox-Type, Outbox-Aggregate-Id,
  *							Outbox-Time
  *
+ * A *broadcast* (fate.h) is in no stream and in no log: Outbox-Delivery says so,
+ * Nats-Msg-Id and Outbox-Tx are left out, and its ce-id is {uuid}-b{event id}.
+ *
  * Header values of ours are percent-encoded as CloudEvents wants it: blank, '"',
  * '%' and all that is not ASCII.  The database's name in the source is encoded
  * for a URI before.
@@ -28,6 +31,7 @@
 #ifndef OUTBOX_DOMAIN_ENVELOPE_H
 #define OUTBOX_DOMAIN_ENVELOPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +53,7 @@ typedef struct OutboxEnvelopeOptions
 	const OutboxTemplate *template;
 	const char *database; /* at most OUTBOX_DATABASE_MAX bytes */
 	const char *uuid; /* of this outbox, as text of 36 characters */
+	bool broadcast;
 } OutboxEnvelopeOptions;
 
 #define OUTBOX_DATABASE_MAX 63

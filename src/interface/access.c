@@ -26,8 +26,9 @@ outbox_grant_emit(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	run(psprintf("GRANT USAGE ON SCHEMA outbox TO %s", role));
-	run(psprintf("GRANT EXECUTE ON FUNCTION outbox.emit, outbox.emit_bytes, outbox.capture TO %s",
-				 role));
+	run(psprintf(
+		"GRANT EXECUTE ON FUNCTION outbox.emit, outbox.emit_bytes, outbox.broadcast, outbox.capture TO %s",
+		role));
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -40,7 +41,8 @@ outbox_revoke_emit(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	run(psprintf(
-		"REVOKE EXECUTE ON FUNCTION outbox.emit, outbox.emit_bytes, outbox.capture FROM %s", role));
+		"REVOKE EXECUTE ON FUNCTION outbox.emit, outbox.emit_bytes, outbox.broadcast, outbox.capture FROM %s",
+		role));
 	run(psprintf("REVOKE USAGE ON SCHEMA outbox FROM %s", role));
 	SPI_finish();
 	PG_RETURN_VOID();

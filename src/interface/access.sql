@@ -3,7 +3,7 @@ CREATE FUNCTION outbox.grant_emit(role regrole) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'outbox_grant_emit';
 COMMENT ON FUNCTION outbox.grant_emit(regrole) IS
-'Lets a role emit: USAGE on schema outbox, EXECUTE on outbox.emit, outbox.emit_bytes and outbox.capture, and nothing else. '
+'Lets a role emit: USAGE on schema outbox, EXECUTE on outbox.emit, outbox.emit_bytes, outbox.broadcast and outbox.capture, and nothing else. '
 'Errors: 42501 when the caller may not grant that, 22004 a null role.';
 
 CREATE FUNCTION outbox.revoke_emit(role regrole) RETURNS void
@@ -21,3 +21,5 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA outbox FROM PUBLIC;
 GRANT USAGE ON SCHEMA outbox TO pg_monitor;
 GRANT SELECT ON outbox.status, outbox.stat_relay, outbox.pending, outbox.blocked_aggregate, outbox.scheduled_event TO pg_monitor;
 GRANT EXECUTE ON FUNCTION outbox.relay_state() TO pg_monitor;
+GRANT SELECT ON outbox.stat_broadcast TO pg_monitor;
+GRANT EXECUTE ON FUNCTION outbox.broadcast_state() TO pg_monitor;

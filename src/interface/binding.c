@@ -21,6 +21,7 @@ typedef struct Secrets
 	char token[SECRET_SIZE];
 } Secrets;
 
+static bool prepare_broadcasts(OutboxBinding *binding);
 static void name_stream(OutboxBinding *binding);
 static bool read_secrets(OutboxBinding *binding, Secrets *secrets);
 static bool is_set(const char *value);
@@ -46,7 +47,7 @@ outbox_binding_prepare(OutboxBinding *binding)
 		return false;
 	}
 	name_stream(binding);
-	return true;
+	return prepare_broadcasts(binding);
 }
 
 void
@@ -67,6 +68,7 @@ outbox_binding_relay(const OutboxBinding *binding, OutboxRelayOptions *options)
 	options->envelope.database = binding->database;
 	options->envelope.uuid = binding->uuid;
 	options->explain = outbox_report_explain;
+	options->broadcast_template = &binding->broadcast_template;
 }
 
 bool
@@ -89,6 +91,7 @@ outbox_binding_broker(OutboxBinding *binding, OutboxNatsBroker *broker)
 		.stream = binding->stream,
 		.stream_subject = binding->pattern,
 		.stream_create = outbox_settings.stream_create,
+		.broadcast_subject = binding->broadcast_pattern,
 		.connect_timeout = outbox_settings.connect_timeout,
 	};
 	bool ready;
@@ -102,6 +105,22 @@ outbox_binding_broker(OutboxBinding *binding, OutboxNatsBroker *broker)
 	}
 	outbox_secret_wipe(&secrets, sizeof(secrets));
 	return ready;
+}
+
+static bool
+prepare_broadcasts(OutboxBinding *binding)
+{
+	OutboxFault fault =
+		outbox_template_parse(&binding->broadcast_template, outbox_settings.broadcast_template);
+
+	if (fault == OUTBOX_FAULT_NONE)
+		fault =
+			outbox_template_pattern(&binding->broadcast_template, binding->database,
+									binding->broadcast_pattern, sizeof(binding->broadcast_pattern));
+	if (fault != OUTBOX_FAULT_NONE)
+		snprintf(binding->reason, sizeof(binding->reason), "outbox.broadcast_template: %s",
+				 outbox_report_explain(fault));
+	return fault == OUTBOX_FAULT_NONE;
 }
 
 /* outbox.stream, with the database's name made a legal part of it. */

@@ -17,6 +17,8 @@ typedef struct OutboxBinding
 	char uuid[64];
 	OutboxTemplate template;
 	char pattern[256]; /* what all subjects look like */
+	OutboxTemplate broadcast_template;
+	char broadcast_pattern[256];
 	char reason[256]; /* why the settings cannot be used */
 } OutboxBinding;
 

@@ -11,6 +11,7 @@
 
 #include "interface/bulletin.h"
 
+static void log_capture(OutboxBulletin *bulletin, bool captures);
 static void tell(OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void log_change(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
@@ -58,6 +59,7 @@ outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, int64_
 		report.facts.max_message_size > 0 ? report.facts.max_message_size : -1;
 	outbox_shared_set_limits(bulletin->slot, status.max_payload, status.max_message_size);
 	tell(bulletin, &status);
+	log_capture(bulletin, report.facts.captures_broadcasts);
 }
 
 void
@@ -89,6 +91,16 @@ tell(OutboxBulletin *bulletin, const OutboxRelayStatus *status)
 		show_activity(bulletin, status);
 	}
 	bulletin->status = *status;
+}
+
+static void
+log_capture(OutboxBulletin *bulletin, bool captures)
+{
+	if (captures && !bulletin->captures_broadcasts)
+		ereport(LOG, (errmsg("broadcasts are dropped: stream \"%s\" captures their subjects",
+							 bulletin->stream),
+					  errhint("Change outbox.broadcast_template or the stream's subjects.")));
+	bulletin->captures_broadcasts = captures;
 }
 
 static void

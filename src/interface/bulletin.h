@@ -16,6 +16,7 @@ typedef struct OutboxBulletin
 	int slot;
 	const char *stream;
 	OutboxRelayStatus status; /* as told last */
+	bool captures_broadcasts; /* the same */
 } OutboxBulletin;
 
 /* Begins to tell of the relay in this slot; stream must stay. */

@@ -1,13 +1,14 @@
 /*
  * emit.c
- *		outbox.emit and outbox.emit_bytes.
+ *		outbox.emit, outbox.emit_bytes and outbox.broadcast.
  *
- * Both allocate in the memory of the call, which the executor resets for every
+ * They allocate in the memory of the call, which the executor resets for every
  * row, so that a statement may emit any number of events.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
@@ -24,10 +25,12 @@
 
 PG_FUNCTION_INFO_V1(outbox_emit);
 PG_FUNCTION_INFO_V1(outbox_emit_bytes);
+PG_FUNCTION_INFO_V1(outbox_broadcast);
 
 static void take_names(FunctionCallInfo fcinfo, OutboxEvent *event);
 static const char *take_text(FunctionCallInfo fcinfo, int argument, const char *name);
 static void require(FunctionCallInfo fcinfo, int argument, const char *name);
+static void take_json(FunctionCallInfo fcinfo, int argument, OutboxEvent *event);
 static void take_version(FunctionCallInfo fcinfo, int argument, OutboxEvent *event);
 static int64 record(FunctionCallInfo fcinfo, int argument, OutboxEvent *event,
 					OutboxHeaderLines *lines);
@@ -47,16 +50,10 @@ outbox_emit(PG_FUNCTION_ARGS)
 	OutboxEvent event = {.content_type = "application/json"};
 	char room[OUTBOX_HEADER_LINES_MAX + 1];
 	OutboxHeaderLines lines;
-	Jsonb *payload;
-	char *json;
 
 	outbox_record_require_writable("outbox.emit()");
 	take_names(fcinfo, &event);
-	require(fcinfo, 3, "payload");
-	payload = PG_GETARG_JSONB_P(3);
-	json = JsonbToCString(NULL, &payload->root, VARSIZE(payload));
-	event.payload = outbox_record_encode(json, strlen(json));
-	event.payload_length = strlen(event.payload);
+	take_json(fcinfo, 3, &event);
 	outbox_header_begin(&lines, room, sizeof(room));
 	take_headers(fcinfo, 4, &event, &lines);
 	take_version(fcinfo, 5, &event);
@@ -85,6 +82,23 @@ outbox_emit_bytes(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(record(fcinfo, 7, &event, &lines));
 }
 
+/* (aggregate, aggregate_id, action, payload jsonb, headers jsonb) */
+Datum
+outbox_broadcast(PG_FUNCTION_ARGS)
+{
+	OutboxEvent event = {.content_type = "application/json"};
+	char room[OUTBOX_HEADER_LINES_MAX + 1];
+	OutboxHeaderLines lines;
+
+	PreventCommandIfParallelMode("outbox.broadcast()");
+	take_names(fcinfo, &event);
+	take_json(fcinfo, 3, &event);
+	outbox_header_begin(&lines, room, sizeof(room));
+	take_headers(fcinfo, 4, &event, &lines);
+	outbox_record_broadcast(&event, &lines);
+	PG_RETURN_VOID();
+}
+
 static void
 take_names(FunctionCallInfo fcinfo, OutboxEvent *event)
 {
@@ -109,6 +123,19 @@ require(FunctionCallInfo fcinfo, int argument, const char *name)
 	if (PG_ARGISNULL(argument))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name),
 				errdetail("Only headers, version and deliver_at may be null."));
+}
+
+static void
+take_json(FunctionCallInfo fcinfo, int argument, OutboxEvent *event)
+{
+	Jsonb *payload;
+	char *json;
+
+	require(fcinfo, argument, "payload");
+	payload = PG_GETARG_JSONB_P(argument);
+	json = JsonbToCString(NULL, &payload->root, VARSIZE(payload));
+	event->payload = outbox_record_encode(json, strlen(json));
+	event->payload_length = strlen(event->payload);
 }
 
 static void

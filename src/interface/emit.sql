@@ -35,3 +35,19 @@ AS 'MODULE_PATHNAME', 'outbox_emit_bytes';
 COMMENT ON FUNCTION outbox.emit_bytes(text, text, text, bytea, text, jsonb, bigint, timestamptz) IS
 'Like outbox.emit, for a payload of any bytes. content_type: type/subtype with optional parameters, at most 255 bytes. '
 'Errors: as outbox.emit.';
+
+CREATE FUNCTION outbox.broadcast(
+	aggregate text,
+	aggregate_id text,
+	action text,
+	payload jsonb DEFAULT '{}',
+	headers jsonb DEFAULT NULL
+) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'outbox_broadcast';
+COMMENT ON FUNCTION outbox.broadcast(text, text, text, jsonb, jsonb) IS
+'Sends the event {aggregate}.{action} to those who listen on core NATS at this moment, when the transaction commits: at most once, kept '
+'nowhere, under the subject of outbox.broadcast_template. Arguments and context are those of outbox.emit. Writes nothing, so read-only '
+'transactions may call it; what is rolled back, also to a savepoint, is not sent. While no relay is connected, while the buffer '
+'(outbox.broadcast_buffer) is full, or beyond what it holds for one transaction, events are dropped and counted in outbox.stat_broadcast. '
+'Errors: 22004 a null argument, 22023 an illegal value, 54000 over a limit, 42939 a reserved header, 0A000 when its transaction is prepared.';

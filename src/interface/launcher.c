@@ -33,6 +33,7 @@
 #include "utils/wait_event.h"
 
 #include "infrastructure/postgres/compat.h"
+#include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
 #include "interface/launcher.h"
 #include "interface/settings.h"
@@ -239,7 +240,10 @@ release_dropped(List *databases)
 		if (handles[slot] != NULL || info.pid != 0)
 			send_away(slot, &info);
 		else if (info.holds == 0)
+		{
+			outbox_queue_forget(slot);
 			outbox_shared_release(slot);
+		}
 	}
 }
 

@@ -12,6 +12,8 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "infrastructure/postgres/broadcast.h"
+#include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/wakeup.h"
 #include "interface/launcher.h"
@@ -29,9 +31,11 @@ _PG_init(void)
 {
 	outbox_settings_define();
 	outbox_wakeup_install();
+	outbox_broadcast_install();
 	if (process_shared_preload_libraries_in_progress)
 	{
 		outbox_shared_request();
+		outbox_queue_request((size_t) outbox_settings.broadcast_buffer * 1024);
 		outbox_utility_install();
 		outbox_launcher_register();
 	}

@@ -18,8 +18,10 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "utils/timestamp.h"
 
 #include "domain/envelope.h"
+#include "infrastructure/postgres/broadcast.h"
 #include "infrastructure/postgres/log.h"
 #include "infrastructure/postgres/schedule.h"
 #include "infrastructure/postgres/shared.h"
@@ -35,7 +37,7 @@ static void prepare(OutboxEvent *event, OutboxHeaderLines *lines, OutboxDraft *d
 static void add_context(OutboxHeaderLines *lines, const OutboxEvent *event);
 static void add_setting(OutboxHeaderLines *lines, const OutboxEvent *event, const char *key,
 						const char *value);
-static void check(const OutboxEvent *event);
+static void check(const OutboxEvent *event, bool broadcast);
 static const char *name_database(void);
 static void lock_aggregate(const OutboxEvent *event);
 static void write_draft(const OutboxEvent *event, OutboxDraft *draft);
@@ -72,6 +74,17 @@ outbox_record_scheduled(OutboxEvent *event, OutboxHeaderLines *lines, int64_t de
 	return outbox_schedule_append(&draft, deliver_at);
 }
 
+void
+outbox_record_broadcast(OutboxEvent *event, OutboxHeaderLines *lines)
+{
+	add_context(lines, event);
+	event->headers = lines->text;
+	check(event, true);
+	event->emitted_at =
+		GetCurrentTimestamp() + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	outbox_broadcast_keep(event);
+}
+
 const char *
 outbox_record_encode(const char *value, size_t length)
 {
@@ -86,7 +99,7 @@ prepare(OutboxEvent *event, OutboxHeaderLines *lines, OutboxDraft *draft)
 {
 	add_context(lines, event);
 	event->headers = lines->text;
-	check(event);
+	check(event, false);
 	write_draft(event, draft);
 }
 
@@ -117,17 +130,22 @@ add_setting(OutboxHeaderLines *lines, const OutboxEvent *event, const char *key,
 			&(OutboxReportFacts){.event = event, .header = key, .header_length = strlen(key)});
 }
 
+/* The stream's limits are none of a broadcast's. */
 static void
-check(const OutboxEvent *event)
+check(const OutboxEvent *event, bool broadcast)
 {
 	OutboxEnvelopeOptions options = {.mode = outbox_settings.envelope,
-									 .template = outbox_settings_template(),
-									 .database = name_database()};
+									 .template = broadcast ? outbox_settings_broadcast_template()
+														   : outbox_settings_template(),
+									 .database = name_database(),
+									 .broadcast = broadcast};
 	OutboxEnvelopeLimits limits;
 	OutboxReportFacts facts = {.event = event};
 	OutboxFault fault;
 
 	outbox_shared_limits(&limits.max_payload, &limits.max_message_size);
+	if (broadcast)
+		limits.max_message_size = -1;
 	facts.limit_assumed = limits.max_payload <= 0;
 	if (facts.limit_assumed)
 		limits.max_payload = ASSUMED_MAX_PAYLOAD;

@@ -25,6 +25,12 @@ extern int64_t outbox_record_event(OutboxEvent *event, OutboxHeaderLines *lines)
 extern int64_t outbox_record_scheduled(OutboxEvent *event, OutboxHeaderLines *lines,
 									   int64_t deliver_at);
 
+/*
+ * Checks an event in the same way, and broadcasts it when the current transaction
+ * commits.  Needs no right to write.
+ */
+extern void outbox_record_broadcast(OutboxEvent *event, OutboxHeaderLines *lines);
+
 /* Text of the database as UTF-8; the same memory where it is UTF-8 already. */
 extern const char *outbox_record_encode(const char *value, size_t length);
 

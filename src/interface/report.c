@@ -31,7 +31,8 @@
 #define NAME_EMPTY "A name has at least one character."
 #define CHOOSE_NAME "Choose another name; a dot in it would make two levels of one in the subject."
 #define TEMPLATE_HINT "Placeholders are {database}, {aggregate}, {aggregate_id} and {action}."
-#define SUBJECT_HINT "Change outbox.subject_template, or the names or the id that fill it."
+#define SUBJECT_HINT \
+	"Change outbox.subject_template (for a broadcast outbox.broadcast_template), or the names or the id that fill it."
 #define SMALLER_HINT \
 	"Keep large data elsewhere and emit a reference to it, or raise the limit in the broker."
 

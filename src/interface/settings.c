@@ -2,8 +2,9 @@
  * settings.c
  *		Defines the settings, outbox.*.
  *
- * Three kinds.  *Server level* (PGC_SIGHUP): where the broker is and how to log
- * in; one value for all relays, from the configuration file.  *Per database*
+ * Three kinds.  *Server level* (PGC_SIGHUP; PGC_POSTMASTER where shared memory
+ * depends on it): where the broker is and how to log in; one value for all
+ * relays, from the configuration file.  *Per database*
  * (PGC_SUSET): a superuser sets them with ALTER DATABASE ... SET; the relay
  * reads them when it starts and when the configuration is reloaded.  *Per
  * session* (PGC_USERSET): anyone's own.  A bad value is refused with the reason,
@@ -11,11 +12,13 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
 
 #include "application/relay.h"
 #include "domain/envelope.h"
+#include "domain/subject.h"
 #include "domain/template.h"
 #include "interface/report.h"
 #include "interface/settings.h"
@@ -67,6 +70,7 @@ typedef struct TextRow
 	GucStringAssignHook assign;
 } TextRow;
 
+static bool check_broadcast_template(char **value, void **extra, GucSource source);
 static bool check_channel(char **value, void **extra, GucSource source);
 static bool check_context(char **value, void **extra, GucSource source);
 static bool check_databases(char **value, void **extra, GucSource source);
@@ -76,12 +80,14 @@ static bool check_stream(char **value, void **extra, GucSource source);
 static bool check_template(char **value, void **extra, GucSource source);
 static bool check_traceparent(char **value, void **extra, GucSource source);
 static bool check_tracestate(char **value, void **extra, GucSource source);
+static void assign_broadcast_template(const char *value, void *extra);
 static void assign_template(const char *value, void *extra);
 static bool accept(const char *flaw);
 
 OutboxSettings outbox_settings;
 
 static OutboxTemplate subject_template;
+static OutboxTemplate broadcast_template;
 
 static const struct config_enum_entry envelopes[] = {
 	{"cloudevents", OUTBOX_ENVELOPE_CLOUDEVENTS, false},
@@ -120,6 +126,9 @@ static const NumberRow numbers[] = {
 	 &outbox_settings.ack_timeout, 5000, 100, 600000, PGC_SUSET, GUC_UNIT_MS},
 	{"outbox.batch_size", "Events that the relay reads at a time.", NULL,
 	 &outbox_settings.batch_size, 500, 1, OUTBOX_RELAY_BATCH_MAX, PGC_SUSET, 0},
+	{"outbox.broadcast_buffer", "Memory for broadcasts of one database on their way to its relay.",
+	 "Reserved for each of max_worker_processes; 0: nothing is broadcast.",
+	 &outbox_settings.broadcast_buffer, 2048, 0, 524288, PGC_POSTMASTER, GUC_UNIT_KB},
 	{"outbox.connect_timeout", "Time to wait for a connection to NATS.", NULL,
 	 &outbox_settings.connect_timeout, 5000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS},
 	{"outbox.hold_time", "Least time to keep an event, whatever outbox.retention says.",
@@ -162,6 +171,10 @@ static const TextRow texts[] = {
 	{"outbox.actor", "Who causes the events of this session.",
 	 "Printable ASCII, sent as header Outbox-Actor; empty: not sent.", &outbox_settings.actor, "",
 	 PGC_USERSET, 0, check_context, NULL},
+	{"outbox.broadcast_template", "Subject that outbox.broadcast sends to.",
+	 "Placeholders as in outbox.subject_template; its subjects must not be those of the stream.",
+	 &outbox_settings.broadcast_template, "broadcast.{database}.{aggregate}.{action}", PGC_SUSET, 0,
+	 check_broadcast_template, assign_broadcast_template},
 	{"outbox.causation_id", "Id of the message that causes the events of this session.",
 	 "Printable ASCII, sent as header Outbox-Causation-Id; empty: not sent.",
 	 &outbox_settings.causation_id, "", PGC_USERSET, 0, check_context, NULL},
@@ -222,9 +235,13 @@ outbox_settings_define(void)
 	for (int i = 0; i < lengthof(numbers); i++)
 	{
 		const NumberRow *row = &numbers[i];
+		GucContext context = row->context;
 
+		/* Who loads the library later cannot define such a one, and needs none. */
+		if (context == PGC_POSTMASTER && !process_shared_preload_libraries_in_progress)
+			context = PGC_SIGHUP;
 		DefineCustomIntVariable(row->name, row->summary, row->detail, row->variable, row->initial,
-								row->least, row->most, row->context, row->unit, NULL, NULL, NULL);
+								row->least, row->most, context, row->unit, NULL, NULL, NULL);
 	}
 	for (int i = 0; i < lengthof(choices); i++)
 	{
@@ -248,6 +265,27 @@ const struct OutboxTemplate *
 outbox_settings_template(void)
 {
 	return &subject_template;
+}
+
+const struct OutboxTemplate *
+outbox_settings_broadcast_template(void)
+{
+	return &broadcast_template;
+}
+
+/* What the stream captures is compared by pattern, so there must be one. */
+static bool
+check_broadcast_template(char **value, void **extra, GucSource source)
+{
+	char pattern[OUTBOX_SUBJECT_SIZE];
+	OutboxTemplate parsed;
+	OutboxFault fault = outbox_template_parse(&parsed, *value);
+
+	if (fault == OUTBOX_FAULT_NONE &&
+		outbox_template_pattern(&parsed, "x", pattern, sizeof(pattern)) ==
+			OUTBOX_FAULT_TEMPLATE_TOO_WIDE)
+		return accept("Its first token varies with the event.");
+	return accept(outbox_report_explain(fault));
 }
 
 static bool
@@ -318,6 +356,12 @@ static void
 assign_template(const char *value, void *extra)
 {
 	(void) outbox_template_parse(&subject_template, value);
+}
+
+static void
+assign_broadcast_template(const char *value, void *extra)
+{
+	(void) outbox_template_parse(&broadcast_template, value);
 }
 
 static bool

@@ -23,11 +23,15 @@ typedef struct OutboxSettings
 	int connect_timeout; /* ms */
 	char *databases; /* list, comma separated; '' or '*': all */
 
+	/* server level: fixed when the server starts */
+	int broadcast_buffer; /* kB */
+
 	/* per database */
 	bool enabled;
 	char *stream; /* '' or with {database}: OUTBOX_{database} */
 	bool stream_create;
 	char *subject_template;
+	char *broadcast_template;
 	int envelope; /* OutboxEnvelopeMode */
 	int publish_mode; /* OutboxPublishMode */
 	int notifier; /* OutboxNotifier */
@@ -72,8 +76,9 @@ typedef enum OutboxRefusalPolicy
 
 extern OutboxSettings outbox_settings;
 
-/* outbox.subject_template, parsed. */
+/* outbox.subject_template and outbox.broadcast_template, parsed. */
 extern const struct OutboxTemplate *outbox_settings_template(void);
+extern const struct OutboxTemplate *outbox_settings_broadcast_template(void);
 
 /* Defines all settings; from _PG_init only. */
 extern void outbox_settings_define(void);

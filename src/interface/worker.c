@@ -31,6 +31,7 @@
 
 #include "infrastructure/postgres/catalog.h"
 #include "infrastructure/postgres/identity.h"
+#include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/ring.h"
 #include "infrastructure/postgres/schedule.h"
 #include "infrastructure/postgres/shared.h"
@@ -56,6 +57,7 @@ typedef struct Worker
 	OutboxIdentity identity;
 	OutboxStore *store;
 	OutboxNatsBroker *broker;
+	OutboxQueue *queue; /* NULL: nothing is broadcast */
 	OutboxRelay *relay; /* NULL until the settings fit */
 	OutboxRelayOptions options;
 	OutboxRing ring;
@@ -100,6 +102,7 @@ outbox_relay_main(Datum arg)
 
 	MemoryContextSwitchTo(TopMemoryContext);
 	worker->store = outbox_store_create();
+	worker->queue = outbox_queue_open();
 	outbox_ring_load(&worker->ring, worker->slot);
 	worker->schedule.slot = worker->slot;
 	worker->broker = outbox_nats_broker_create();
@@ -225,6 +228,8 @@ bind_settings(Worker *worker, bool reconnect)
 		.store_self = worker->store,
 		.broker = &outbox_nats_broker,
 		.broker_self = worker->broker,
+		.queue = worker->queue != NULL ? &outbox_postgres_queue : NULL,
+		.queue_self = worker->queue,
 	};
 
 	outbox_shared_set_wakeable(worker->slot, outbox_settings.notifier == OUTBOX_NOTIFIER_COMMIT);
@@ -274,7 +279,9 @@ turn(Worker *worker)
 	else
 		timeout = stand_still(worker);
 	wakes = outbox_waiter_wait(worker->broker, timeout);
-	woken = wakes.latch || entered;
+	woken = entered;
+	if (wakes.latch)
+		woken |= outbox_shared_take_wake(worker->slot);
 	outbox_nats_broker_process(worker->broker, wakes.readable || wakes.latch, wakes.writable);
 	if (outbox_nats_broker_overdue(worker->broker))
 		ereport(ERROR,
@@ -296,6 +303,8 @@ rest(const Worker *worker, const OutboxRelayStep *step)
 static long
 stand_still(Worker *worker)
 {
+	if (worker->queue != NULL)
+		outbox_postgres_queue.admit(worker->queue, OUTBOX_FATE_OFFLINE);
 	if (worker->paused)
 		outbox_bulletin_misfit(&worker->bulletin, false, "publishing is paused");
 	else

@@ -433,5 +433,5 @@ broker_contract_run(const BrokerBench *bench)
 	};
 
 	driver_bench = bench;
-	return cmocka_run_group_tests_name(bench->name, tests, NULL, NULL);
+	return cmocka_run_group_tests_name(bench->name, tests, NULL, NULL) + broker_broadcasts_run();
 }

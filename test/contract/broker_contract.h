@@ -5,7 +5,8 @@
  * The suite drives an OutboxBrokerRoutine through a *bench*: hooks that make the
  * broker with its server and do to the server what the port cannot.  Every test
  * starts with a new bench.  All subjects that the tests publish to and expect to
- * be stored begin with "shop."; the stream captures "shop.>" when it is made.
+ * be stored begin with "shop."; the stream captures "shop.>" when it is made.  What they
+ * broadcast begins with "broadcast.".
  */
 #ifndef OUTBOX_TEST_CONTRACT_BROKER_CONTRACT_H
 #define OUTBOX_TEST_CONTRACT_BROKER_CONTRACT_H
@@ -22,7 +23,8 @@ typedef enum BrokerStream
 	BROKER_STREAM_TO_MAKE, /* none; the broker makes it */
 	BROKER_STREAM_MISSING, /* none, and the broker must not make it */
 	BROKER_STREAM_OF_TWO, /* takes two messages, then it is full */
-	BROKER_STREAM_OF_SMALL /* takes messages up to 1000 bytes */
+	BROKER_STREAM_OF_SMALL, /* takes messages up to 1000 bytes */
+	BROKER_STREAM_OF_BROADCASTS /* captures "broadcast.order.>", too */
 } BrokerStream;
 
 typedef struct BrokerBench
@@ -46,6 +48,9 @@ typedef struct BrokerBench
 
 	/* Messages in the stream now, however the bench finds out. */
 	uint64_t (*stored)(void *bench);
+
+	/* Broadcasts that a listener to "broadcast.>" has heard since the bench is open. */
+	uint64_t (*heard)(void *bench);
 
 	size_t max_payload; /* of the server */
 } BrokerBench;

@@ -146,6 +146,28 @@ driver_send_bytes(BrokerDriver *test, size_t length)
 	return result;
 }
 
+OutboxBroadcastResult
+driver_broadcast(BrokerDriver *test, const char *subject, size_t length)
+{
+	char *bytes = calloc(1, length + 1);
+	OutboxMessage message = {.subject = subject, .payload = bytes, .payload_length = length};
+	OutboxBroadcastResult result = driver_bench->routine->broadcast(test->self, &message);
+
+	free(bytes);
+	return result;
+}
+
+void
+driver_expect_heard(BrokerDriver *test, uint64_t count)
+{
+	long deadline = now() + DRIVER_DEADLINE;
+
+	while (driver_bench->heard(test->bench) < count && now() < deadline)
+		driver_bench->wait(test->bench, 50);
+	driver_expect_silence(test);
+	assert_int_equal(driver_bench->heard(test->bench), count);
+}
+
 void
 driver_must_send(BrokerDriver *test, const char *id, uint64_t expected_last)
 {

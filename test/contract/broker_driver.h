@@ -50,7 +50,17 @@ extern OutboxSendResult driver_send_small(BrokerDriver *test, const char *id,
 extern OutboxSendResult driver_send_to(BrokerDriver *test, const char *subject);
 extern OutboxSendResult driver_send_bytes(BrokerDriver *test, size_t length);
 
+/* Broadcasts so many bytes to this subject. */
+extern OutboxBroadcastResult driver_broadcast(BrokerDriver *test, const char *subject,
+											  size_t length);
+
+/* Waits until so many broadcasts have been heard, neither fewer nor more. */
+extern void driver_expect_heard(BrokerDriver *test, uint64_t count);
+
 /* A small one that the broker must take. */
 extern void driver_must_send(BrokerDriver *test, const char *id, uint64_t expected_last);
+
+/* The part of the suite about broadcasts. */
+extern int broker_broadcasts_run(void);
 
 #endif

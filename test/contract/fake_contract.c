@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "contract/broker_contract.h"
+#include "contract/queue_contract.h"
 #include "contract/store_contract.h"
 #include "unit/fake_broker.h"
+#include "unit/fake_queue.h"
 #include "unit/fake_store.h"
 
 #define MAX_PAYLOAD 65536
@@ -140,6 +142,7 @@ open_broker(BrokerStream stream)
 		broker->stream.max_messages = 2;
 	if (stream == BROKER_STREAM_OF_SMALL)
 		broker->stream.max_message_size = 1000;
+	broker->air.captured = stream == BROKER_STREAM_OF_BROADCASTS;
 	return broker;
 }
 
@@ -171,6 +174,12 @@ stored(void *bench)
 	return (uint64_t) ((FakeBroker *) bench)->stream.count;
 }
 
+static uint64_t
+heard(void *bench)
+{
+	return ((FakeBroker *) bench)->air.heard;
+}
+
 static int
 run_broker(void)
 {
@@ -184,10 +193,56 @@ run_broker(void)
 		.kill = kill_broker,
 		.revive = revive,
 		.stored = stored,
+		.heard = heard,
 		.max_payload = MAX_PAYLOAD,
 	};
 
 	return broker_contract_run(&bench);
+}
+
+/* --- the queue ----------------------------------------------------------------- */
+
+static void *
+open_queue(void)
+{
+	static FakeQueue queue;
+
+	fake_queue_init(&queue);
+	return &queue;
+}
+
+static void
+put(void *self, int count, size_t payload_length)
+{
+	for (int i = 0; i < count; i++)
+		fake_queue_put(self, "viewed", payload_length, 1);
+}
+
+static uint64_t
+count_fate(void *self, OutboxFate fate)
+{
+	return ((FakeQueue *) self)->fates[fate];
+}
+
+static int64_t
+now(void)
+{
+	return 1;
+}
+
+static int
+run_queue(void)
+{
+	const QueueBench bench = {
+		.name = "fake queue",
+		.routine = &fake_queue,
+		.open = open_queue,
+		.put = put,
+		.count = count_fate,
+		.now = now,
+	};
+
+	return queue_contract_run(&bench);
 }
 
 int
@@ -196,5 +251,6 @@ main(void)
 	int failures = run_store();
 
 	failures += run_broker();
+	failures += run_queue();
 	return failures;
 }

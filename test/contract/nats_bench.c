@@ -73,6 +73,7 @@ nats_bench_make(void)
 	bench->options.stream = "SHOP";
 	bench->options.stream_subject = "shop.>";
 	bench->options.stream_create = true;
+	bench->options.broadcast_subject = "broadcast.*.*";
 	bench->options.connect_timeout = (int) nats_bench_limit(3000);
 	return bench;
 }
@@ -83,6 +84,8 @@ nats_bench_free(NatsBench *bench)
 	if (bench->server.pid != 0)
 		nats_server_resume(&bench->server);
 	outbox_nats_broker_destroy(bench->broker);
+	natsSubscription_Destroy(bench->listener);
+	natsConnection_Destroy(bench->listening);
 	nats_server_remove(&bench->server);
 	free(bench);
 }
@@ -215,4 +218,26 @@ nats_bench_stored(const NatsBench *bench)
 	jsCtx_Destroy(jetstream);
 	natsConnection_Destroy(connection);
 	return stored;
+}
+
+void
+nats_bench_listen(NatsBench *bench, const char *pattern)
+{
+	assert_int_equal(natsConnection_ConnectTo(&bench->listening, bench->server.url), NATS_OK);
+	assert_int_equal(natsConnection_SubscribeSync(&bench->listener, bench->listening, pattern),
+					 NATS_OK);
+	assert_int_equal(natsConnection_FlushTimeout(bench->listening, DEADLINE), NATS_OK);
+}
+
+uint64_t
+nats_bench_heard(NatsBench *bench)
+{
+	natsMsg *message = NULL;
+
+	while (natsSubscription_NextMsg(&message, bench->listener, 0) == NATS_OK)
+	{
+		natsMsg_Destroy(message);
+		bench->heard++;
+	}
+	return bench->heard;
 }

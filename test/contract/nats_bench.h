@@ -19,6 +19,9 @@ typedef struct NatsBench
 	NatsServer server;
 	OutboxNatsOptions options;
 	OutboxNatsBroker *broker;
+	struct __natsConnection *listening; /* to broadcasts, or NULL */
+	struct __natsSubscription *listener;
+	uint64_t heard;
 	uint64_t token; /* used last */
 	OutboxSignal signal; /* heard last */
 	long longest; /* ms of its own, of one call of the adapter */
@@ -50,6 +53,10 @@ extern void nats_bench_expect_ack(NatsBench *bench);
 
 /* Messages in the stream, asked for on a connection of the test's own. */
 extern uint64_t nats_bench_stored(const NatsBench *bench);
+
+/* Listens to this pattern from now on, on a connection of the test's own; what it has heard. */
+extern void nats_bench_listen(NatsBench *bench, const char *pattern);
+extern uint64_t nats_bench_heard(NatsBench *bench);
 
 /* Times a limit in ms by what sanitizers and valgrind cost (NATS_TEST_SLOWNESS). */
 extern long nats_bench_limit(long milliseconds);

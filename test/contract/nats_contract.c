@@ -19,7 +19,7 @@
 static void
 make_stream(const NatsBench *bench, BrokerStream kind)
 {
-	const char *subjects[] = {"shop.>"};
+	const char *subjects[] = {"shop.>", "broadcast.order.>"};
 	natsConnection *connection = NULL;
 	jsCtx *jetstream = NULL;
 	jsStreamConfig config;
@@ -27,13 +27,13 @@ make_stream(const NatsBench *bench, BrokerStream kind)
 	jsStreamConfig_Init(&config);
 	config.Name = "SHOP";
 	config.Subjects = subjects;
-	config.SubjectsLen = 1;
+	config.SubjectsLen = kind == BROKER_STREAM_OF_BROADCASTS ? 2 : 1;
 	if (kind == BROKER_STREAM_OF_TWO)
 	{
 		config.MaxMsgs = 2;
 		config.Discard = js_DiscardNew;
 	}
-	else
+	else if (kind == BROKER_STREAM_OF_SMALL)
 		config.MaxMsgSize = 1000;
 	assert_int_equal(natsConnection_ConnectTo(&connection, bench->server.url), NATS_OK);
 	assert_int_equal(natsConnection_JetStream(&jetstream, connection, NULL), NATS_OK);
@@ -49,7 +49,8 @@ open_bench(BrokerStream stream)
 
 	strcpy(bench->server.extra, "max_payload: 100000\n");
 	nats_server_start(&bench->server);
-	if (stream == BROKER_STREAM_OF_TWO || stream == BROKER_STREAM_OF_SMALL)
+	nats_bench_listen(bench, "broadcast.>");
+	if (stream != BROKER_STREAM_TO_MAKE && stream != BROKER_STREAM_MISSING)
 		make_stream(bench, stream);
 	bench->options.stream_create = stream == BROKER_STREAM_TO_MAKE;
 	assert_true(outbox_nats_broker_configure(bench->broker, &bench->options));
@@ -92,6 +93,12 @@ stored(void *bench)
 	return nats_bench_stored(bench);
 }
 
+static uint64_t
+heard(void *bench)
+{
+	return nats_bench_heard(bench);
+}
+
 int
 main(void)
 {
@@ -105,6 +112,7 @@ main(void)
 		.kill = kill_server,
 		.revive = revive_server,
 		.stored = stored,
+		.heard = heard,
 		.max_payload = MAX_PAYLOAD,
 	};
 

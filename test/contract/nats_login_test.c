@@ -163,6 +163,55 @@ a_missing_right_to_publish_is_told_with_the_subject(void **state)
 	nats_bench_free(bench);
 }
 
+static OutboxBroadcastResult
+broadcast(NatsBench *bench, const char *subject)
+{
+	OutboxMessage message = {.subject = subject, .payload = "x", .payload_length = 1};
+
+	return outbox_nats_broker.broadcast(bench->broker, &message);
+}
+
+static void
+a_missing_right_to_broadcast_harms_no_message(void **state)
+{
+	NatsBench *bench = nats_bench_make();
+	long deadline = nats_server_now() + nats_bench_limit(10000);
+
+	(void) state;
+	CONFIGURE(bench,
+			  "authorization { users: [ { user: relay, password: p, permissions: {\n"
+			  "publish: [ \"$JS.API.>\", \"shop.order.*\" ], subscribe: \"_INBOX.>\" } } ] }");
+	nats_server_start(&bench->server);
+	bench->options.user = "relay";
+	bench->options.password = "p";
+	nats_bench_expect_open(bench);
+	assert_int_equal(broadcast(bench, "broadcast.order.viewed"), OUTBOX_BROADCAST_DONE);
+	nats_bench_expect_ack(bench);
+	while (broadcast(bench, "broadcast.order.viewed") != OUTBOX_BROADCAST_DENIED)
+	{
+		assert_true(nats_server_now() < deadline);
+		nats_bench_pump(bench, 20);
+	}
+	nats_bench_expect_ack(bench);
+	assert_false(nats_bench_hear(bench, 300));
+
+	/* a message without the right to it still is trouble */
+	assert_int_equal(nats_bench_send(bench, "shop.cart.filled", 1), OUTBOX_SEND_DONE);
+	assert_true(nats_bench_hear(bench, nats_bench_limit(10000)));
+	assert_int_equal(bench->signal.kind, OUTBOX_SIGNAL_LOST);
+	assert_int_equal(bench->signal.verdict, OUTBOX_VERDICT_UNAUTHORIZED);
+	nats_bench_expect_open(bench);
+	assert_int_equal(broadcast(bench, "broadcast.order.viewed"), OUTBOX_BROADCAST_DONE);
+
+	/* and the end of the connection is the end, whatever was denied before */
+	nats_bench_expect_ack(bench);
+	nats_server_kill(&bench->server);
+	assert_true(nats_bench_hear(bench, nats_bench_limit(10000)));
+	assert_int_equal(bench->signal.kind, OUTBOX_SIGNAL_LOST);
+	assert_int_equal(bench->signal.verdict, OUTBOX_VERDICT_TRANSIENT);
+	nats_bench_free(bench);
+}
+
 static void
 a_missing_right_to_look_is_told(void **state)
 {
@@ -313,6 +362,7 @@ main(void)
 		cmocka_unit_test(an_nkey_opens),
 		cmocka_unit_test(a_credentials_file_opens),
 		cmocka_unit_test(a_missing_right_to_publish_is_told_with_the_subject),
+		cmocka_unit_test(a_missing_right_to_broadcast_harms_no_message),
 		cmocka_unit_test(a_missing_right_to_look_is_told),
 		cmocka_unit_test(a_server_without_jetstream_is_told),
 		cmocka_unit_test(an_account_without_jetstream_is_told),

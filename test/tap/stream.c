@@ -14,6 +14,8 @@
  *	update STREAM LIMIT=VALUE...
  *	purge STREAM | delete STREAM
  *	publish SUBJECT TEXT
+ *	listen SUBJECT			"listening", then a line as read prints it, numbered, for
+ *							every message of core NATS; until it is killed
  *
  * Limits: max_msgs, max_msg_size, discard=new|old, sealed=true, no_ack=true|false.  Exit status 0: done; 1: not.
  */
@@ -293,10 +295,40 @@ publish(Session *session)
 					  &session->code);
 }
 
+static natsStatus
+listen_to(Session *session)
+{
+	natsSubscription *subscription = NULL;
+	natsStatus status =
+		natsConnection_SubscribeSync(&subscription, session->connection, session->words[1]);
+
+	if (status == NATS_OK)
+		status = natsSubscription_SetPendingLimits(subscription, -1, -1);
+	if (status == NATS_OK)
+		status = natsConnection_FlushTimeout(session->connection, PATIENCE_MS);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (status == NATS_OK)
+		puts("listening");
+	for (uint64_t number = 1; status == NATS_OK;)
+	{
+		natsMsg *message = NULL;
+
+		status = natsSubscription_NextMsg(&message, subscription, PATIENCE_MS);
+		if (status == NATS_OK)
+			print_message(message, number++, false);
+		else if (status == NATS_TIMEOUT)
+			status = NATS_OK;
+		natsMsg_Destroy(message);
+	}
+	natsSubscription_Destroy(subscription);
+	return status;
+}
+
 static const Command commands[] = {
 	{"ready", 0, show_ready},    {"info", 1, show_info}, {"read", 1, show_messages},
 	{"brief", 1, show_messages}, {"create", 2, create},  {"update", 2, update},
 	{"purge", 1, purge},         {"delete", 1, drop},    {"publish", 2, publish},
+	{"listen", 1, listen_to},
 };
 
 static const Command *

@@ -39,7 +39,7 @@ static OutboxEnvelopeOptions
 options(OutboxEnvelopeMode mode)
 {
 	assert_int_equal(outbox_template_parse(&template, OUTBOX_TEMPLATE_DEFAULT), OUTBOX_FAULT_NONE);
-	return (OutboxEnvelopeOptions){mode, &template, "shop", UUID};
+	return (OutboxEnvelopeOptions){mode, &template, "shop", UUID, false};
 }
 
 static void
@@ -177,6 +177,52 @@ no_version_no_header(void **state)
 		assert_string_not_equal(envelope.fields[i].key, "Outbox-Aggregate-Version");
 	seal(&event, OUTBOX_ENVELOPE_CLOUDEVENTS_STRUCTURED);
 	assert_false(body_contains("aggregateversion"));
+}
+
+static void
+seal_broadcast(OutboxEnvelopeMode mode)
+{
+	OutboxEnvelopeOptions chosen = options(mode);
+
+	chosen.broadcast = true;
+	assert_int_equal(outbox_envelope_seal(&envelope, &sample, &chosen, scratch, sizeof(scratch)),
+					 OUTBOX_FAULT_NONE);
+}
+
+static void
+a_broadcast_says_nothing_of_stream_and_log(void **state)
+{
+	static const OutboxHeaderField binary[] = {
+		{"ce-id", UUID "-b7"},
+		{"ce-specversion", "1.0"},
+		{"ce-source", "/shop"},
+		{"ce-type", "order.placed"},
+		{"ce-subject", "a%20%221%22%2050%25%20%E2%82%AC"},
+		{"ce-time", "2024-02-29T12:34:56.000042Z"},
+		{"ce-datacontenttype", "application/json"},
+		{"Outbox-Delivery", "best-effort"},
+		{"traceparent", "00-x"},
+		{"tenant", "a: b"},
+	};
+	static const OutboxHeaderField structured[] = {
+		{"Content-Type", "application/cloudevents+json"},
+		{"Outbox-Delivery", "best-effort"},
+		{"traceparent", "00-x"},
+		{"tenant", "a: b"},
+	};
+
+	(void) state;
+	seal_broadcast(OUTBOX_ENVELOPE_CLOUDEVENTS);
+	check_fields(binary, sizeof(binary) / sizeof(binary[0]));
+	check_body("{\"n\":1}");
+	seal_broadcast(OUTBOX_ENVELOPE_CLOUDEVENTS_STRUCTURED);
+	check_fields(structured, sizeof(structured) / sizeof(structured[0]));
+	assert_true(outbox_json_check(envelope.payload, envelope.payload_length));
+	assert_true(body_contains("\"id\":\"" UUID "-b7\""));
+	assert_false(body_contains("\"tx"));
+	seal_broadcast(OUTBOX_ENVELOPE_PLAIN);
+	assert_string_equal(envelope.fields[0].key, "Content-Type");
+	assert_string_equal(envelope.fields[4].key, "Outbox-Delivery");
 }
 
 static void
@@ -396,6 +442,7 @@ main(void)
 		cmocka_unit_test(structured_mode_is_one_json_object),
 		cmocka_unit_test(plain_mode_speaks_no_cloudevents),
 		cmocka_unit_test(no_version_no_header),
+		cmocka_unit_test(a_broadcast_says_nothing_of_stream_and_log),
 		cmocka_unit_test(structured_data_is_json_or_base64),
 		cmocka_unit_test(odd_database_names_are_encoded),
 		cmocka_unit_test(too_little_scratch_is_a_fault_at_every_size),

@@ -21,6 +21,7 @@ const OutboxBrokerRoutine fake_broker = {
 	.disconnect = disconnect,
 	.publish = publish,
 	.look = ask,
+	.broadcast = fake_air_broadcast,
 	.next = next,
 };
 
@@ -62,6 +63,7 @@ fake_broker_init(FakeBroker *broker, uint64_t seed)
 	broker->news_count = 0;
 	broker->published = 0;
 	broker->published_bytes = 0;
+	memset(&broker->air, 0, sizeof(broker->air));
 	broker->on_publish = NULL;
 	broker->context = NULL;
 }
@@ -316,6 +318,7 @@ look(FakeBroker *broker)
 		news->facts.max_payload = broker->tell_max_payload ? broker->max_payload : 0;
 		news->facts.max_message_size = broker->stream.max_message_size;
 		news->facts.duplicate_window = broker->stream.duplicate_window * 1000;
+		news->facts.captures_broadcasts = broker->air.captured;
 		broker->connected = true;
 		broker->last_answer_at = at;
 	}

@@ -12,6 +12,7 @@
 #define OUTBOX_TEST_FAKE_BROKER_H
 
 #include "application/ports.h"
+#include "unit/fake_air.h"
 #include "unit/fake_stream.h"
 
 #define FAKE_PIPE 512
@@ -82,6 +83,8 @@ typedef struct FakeBroker
 	int news_count;
 	uint64_t published; /* calls that returned DONE */
 	uint64_t published_bytes;
+
+	FakeAir air;
 
 	/* Told of every event handed over. */
 	void (*on_publish)(void *context, int64_t event, size_t bytes);

@@ -11,8 +11,8 @@ FakeDesk desk;
 void
 desk_start(void)
 {
-	OutboxRelayPorts ports = {&fake_store,  &desk.store,  &desk.routine,
-							  &desk.broker, desk.scratch, sizeof(desk.scratch)};
+	OutboxRelayPorts ports = {&fake_store,  &desk.store,          &desk.routine, &desk.broker,
+							  desk.scratch, sizeof(desk.scratch), &fake_queue,   &desk.queue};
 
 	outbox_relay_init(&desk.relay, &desk.options, &ports, 1, desk.now);
 	desk.step = (OutboxRelayStep){desk.now, true};
@@ -26,9 +26,11 @@ desk_set_up(void **state)
 	desk.most_in_flight = 0;
 	fake_store_init(&desk.store);
 	fake_broker_init(&desk.broker, 1);
+	fake_queue_init(&desk.queue);
 	fake_broker_advance(&desk.broker, desk.now);
 	desk.routine = fake_broker;
 	outbox_template_parse(&desk.subject_template, OUTBOX_TEMPLATE_DEFAULT);
+	outbox_template_parse(&desk.broadcast_template, "live.{aggregate}.{aggregate_id}.{action}");
 	desk.options = (OutboxRelayOptions){
 		.retry_initial = 10 * MS,
 		.retry_max = 10 * SECOND,
@@ -43,6 +45,7 @@ desk_set_up(void **state)
 					 .template = &desk.subject_template,
 					 .database = "shop",
 					 .uuid = "6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e11"},
+		.broadcast_template = &desk.broadcast_template,
 	};
 	desk_start();
 	return 0;

@@ -10,6 +10,7 @@
 
 #include "application/relay.h"
 #include "unit/fake_broker.h"
+#include "unit/fake_queue.h"
 #include "unit/fake_store.h"
 
 #define MS INT64_C(1000)
@@ -19,12 +20,14 @@ typedef struct FakeDesk
 {
 	FakeStore store;
 	FakeBroker broker;
+	FakeQueue queue;
 	OutboxBrokerRoutine routine; /* fake_broker, as a test changes it */
 	OutboxRelay relay;
 	OutboxRelayOptions options;
 	OutboxRelayStep step;
 	OutboxRelayReport report; /* after the last step or run */
 	OutboxTemplate subject_template;
+	OutboxTemplate broadcast_template;
 	int64_t now;
 	int most_in_flight;
 	char scratch[16384];

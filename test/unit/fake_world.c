@@ -19,9 +19,12 @@ static void heard_of_publish(void *context, int64_t event, size_t bytes);
 static void heard_of_store(void *context, int64_t event, uint64_t sequence);
 static void heard_of_settle(void *context, int row);
 static void check_accounts(void);
+static void check_fates(void);
 static void check_floor(void);
 static void check_limits(void);
 static void step_relay(void);
+
+static OutboxTemplate broadcast_template;
 
 uint64_t
 world_draw(void)
@@ -200,6 +203,17 @@ check_accounts(void)
 		world_fail("more duplicates than published events");
 }
 
+static void
+check_fates(void)
+{
+	uint64_t met = 0;
+
+	for (int i = 0; i < OUTBOX_FATES; i++)
+		met += world.queue.fates[i];
+	if (met + (uint64_t) world.queue.count != (uint64_t) world.queue.numbers)
+		world_fail("%d broadcasts, %llu fates", world.queue.numbers, (unsigned long long) met);
+}
+
 /* Adds this life's counts to the totals. */
 void
 world_bury_relay(void)
@@ -208,6 +222,7 @@ world_bury_relay(void)
 	OutboxRelayCounters *sum = &totals.counters;
 
 	check_accounts();
+	check_fates();
 	sum->sent += counters->sent;
 	sum->published += counters->published;
 	sum->duplicates += counters->duplicates;
@@ -230,7 +245,13 @@ world_start_relay(void)
 		.broker_self = &world.broker,
 		.scratch = world.scratch,
 		.scratch_size = sizeof(world.scratch),
+		.queue = &fake_queue,
+		.queue_self = &world.queue,
 	};
+
+	fake_queue_init(&world.queue);
+	outbox_template_parse(&broadcast_template, "live.{aggregate}.{action}");
+	world.options.broadcast_template = &broadcast_template;
 
 	outbox_relay_init(&world.relay, &world.options, &ports, world_draw(), world.now);
 	world.step = (OutboxRelayStep){world.now, true};
@@ -283,6 +304,8 @@ step_relay(void)
 	bool woken = world.woken;
 
 	world.woken = false;
+	for (int i = world_up_to(3); i > 0; i--)
+		fake_queue_put(&world.queue, "viewed", 10, world.now);
 	world.step = outbox_relay_step(&world.relay, world.now, woken);
 	totals.steps++;
 	note_step();

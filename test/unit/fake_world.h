@@ -12,6 +12,7 @@
  *	- at or below the floor nothing is stored that is not settled, as long as the
  *	  broker keeps what it has stored;
  *	- limits of what is in flight; no spinning;
+ *	- every broadcast, of which there are some at any time, has met one fate;
  *	- no second copy within the duplicate window, or at all where the plan promises
  *	  it (world_promises_once).
  * A broken promise is printed and leaves by longjmp to world.broken.
@@ -23,6 +24,7 @@
 
 #include "application/relay.h"
 #include "unit/fake_broker.h"
+#include "unit/fake_queue.h"
 #include "unit/fake_store.h"
 
 #define MS INT64_C(1000)
@@ -74,6 +76,7 @@ typedef struct World
 	Plan plan;
 	FakeStore store;
 	FakeBroker broker;
+	FakeQueue queue;
 	OutboxRelay relay;
 	OutboxRelayOptions options;
 	OutboxRelayStep step;

@@ -26,6 +26,7 @@
 #include "infrastructure/nats/stored.h"
 
 #define NOT_FOUND 404 /* no message at that sequence */
+#define CROWD ((size_t) 262144) /* bytes not yet sent that keep broadcasts back */
 
 struct OutboxNatsBroker
 {
@@ -166,6 +167,29 @@ publish_message(void *broker, const OutboxMessage *message)
 		return OUTBOX_SEND_TOO_LARGE;
 	end(self, outbox_nats_verdict_of_status(status), (int) status, natsStatus_GetText(status));
 	return OUTBOX_SEND_LOST;
+}
+
+static OutboxBroadcastResult
+broadcast_message(void *broker, const OutboxMessage *message)
+{
+	OutboxNatsBroker *self = broker;
+	natsStatus status;
+
+	if (!legal_message(message))
+		return OUTBOX_BROADCAST_UNFIT;
+	if (self->link == NULL || self->ending)
+		return OUTBOX_BROADCAST_LOST;
+	if (outbox_nats_link_muted(self->link))
+		return OUTBOX_BROADCAST_DENIED;
+	if (outbox_nats_link_buffered(self->link) > CROWD)
+		return OUTBOX_BROADCAST_CROWDED;
+	status = outbox_nats_link_broadcast(self->link, message);
+	if (status == NATS_OK)
+		return OUTBOX_BROADCAST_DONE;
+	if (status == NATS_MAX_PAYLOAD)
+		return OUTBOX_BROADCAST_UNFIT;
+	end(self, outbox_nats_verdict_of_status(status), (int) status, natsStatus_GetText(status));
+	return OUTBOX_BROADCAST_LOST;
 }
 
 static void
@@ -317,6 +341,7 @@ const OutboxBrokerRoutine outbox_nats_broker = {
 	.disconnect = disconnect_broker,
 	.publish = publish_message,
 	.look = look_at,
+	.broadcast = broadcast_message,
 	.next = next_signal,
 };
 

@@ -20,7 +20,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "domain/subject.h"
 #include "infrastructure/nats/dial.h"
+#include "infrastructure/nats/pattern.h"
 #include "infrastructure/nats/tls.h"
 
 #define INBOX_SIZE 100
@@ -46,6 +48,8 @@ struct OutboxNatsLink
 	bool polled; /* the library still wants the socket read */
 	bool wants_write; /* the library has something to write */
 	OutboxNatsTls tls;
+	char broadcasts[OUTBOX_SUBJECT_SIZE]; /* what their subjects look like, or "" */
+	bool muted;
 };
 
 static natsStatus
@@ -186,6 +190,8 @@ outbox_nats_link_open(const OutboxNatsOptions *options, int timeout, OutboxSigna
 	else
 	{
 		link->socket = -1;
+		if (options->broadcast_subject != NULL)
+			snprintf(link->broadcasts, sizeof(link->broadcasts), "%s", options->broadcast_subject);
 		if (!establish(link, dialing, outbox_nats_options_secure(options), signal))
 		{
 			outbox_nats_link_close(link);
@@ -299,12 +305,41 @@ outbox_nats_link_process(OutboxNatsLink *link, bool readable, bool writable)
 		outbox_nats_tls_send(&link->tls, link->socket);
 }
 
+/* Is this a refused permission for a broadcast?  It names the subject in quotes. */
+static bool
+concerns_broadcast(const OutboxNatsLink *link, natsStatus status, const char *text)
+{
+	static const char words[] = "Permissions Violation for Publish to \"";
+	char subject[OUTBOX_SUBJECT_SIZE];
+	const char *found;
+	size_t length;
+
+	if (status != NATS_NOT_PERMITTED || text == NULL || link->broadcasts[0] == '\0')
+		return false;
+	found = strstr(text, words);
+	if (found == NULL)
+		return false;
+	found += strlen(words);
+	length = strcspn(found, "\"");
+	if (length >= sizeof(subject))
+		return false;
+	memcpy(subject, found, length);
+	subject[length] = '\0';
+	return outbox_nats_pattern_covers(link->broadcasts, subject);
+}
+
 bool
-outbox_nats_link_alive(const OutboxNatsLink *link, OutboxSignal *signal)
+outbox_nats_link_alive(OutboxNatsLink *link, OutboxSignal *signal)
 {
 	const char *text = NULL;
 	natsStatus status = natsConnection_GetLastError(link->connection, &text);
 
+	if (concerns_broadcast(link, status, text))
+	{
+		link->muted = true;
+		status = NATS_OK;
+		text = NULL;
+	}
 	if (status == NATS_OK && usable(link))
 		return true;
 	signal->kind = OUTBOX_SIGNAL_LOST;
@@ -313,6 +348,12 @@ outbox_nats_link_alive(const OutboxNatsLink *link, OutboxSignal *signal)
 	outbox_nats_dial_word(signal,
 						  status == NATS_NOT_PERMITTED ? "not permitted" : "connection lost", text);
 	return false;
+}
+
+bool
+outbox_nats_link_muted(const OutboxNatsLink *link)
+{
+	return link->muted;
 }
 
 static natsStatus
@@ -331,18 +372,17 @@ add_headers(natsMsg *envelope, const OutboxMessage *message)
 	return status;
 }
 
-natsStatus
-outbox_nats_link_publish(OutboxNatsLink *link, const OutboxMessage *message)
+/* Hands a message to the library; reply is where to answer, or NULL. */
+static natsStatus
+send_message(OutboxNatsLink *link, const OutboxMessage *message, const char *reply)
 {
 	natsMsg *envelope = NULL;
-	char reply[INBOX_SIZE + 24];
 	natsStatus status;
 
 	if (!usable(link))
 		return NATS_CONNECTION_CLOSED;
 	if (message->payload_length > INT32_MAX)
 		return NATS_MAX_PAYLOAD;
-	snprintf(reply, sizeof(reply), "%s.%" PRIu64, link->inbox, message->token);
 	status = natsMsg_Create(&envelope, message->subject, reply, message->payload,
 							(int) message->payload_length);
 	if (status == NATS_OK)
@@ -350,6 +390,17 @@ outbox_nats_link_publish(OutboxNatsLink *link, const OutboxMessage *message)
 	if (status == NATS_OK)
 		status = natsConnection_PublishMsg(link->connection, envelope);
 	natsMsg_Destroy(envelope);
+	return status;
+}
+
+natsStatus
+outbox_nats_link_publish(OutboxNatsLink *link, const OutboxMessage *message)
+{
+	char reply[INBOX_SIZE + 24];
+	natsStatus status;
+
+	snprintf(reply, sizeof(reply), "%s.%" PRIu64, link->inbox, message->token);
+	status = send_message(link, message, reply);
 	if (status == NATS_OK)
 	{
 		if (!link->sent)
@@ -358,6 +409,12 @@ outbox_nats_link_publish(OutboxNatsLink *link, const OutboxMessage *message)
 		link->sent = true;
 	}
 	return status;
+}
+
+natsStatus
+outbox_nats_link_broadcast(OutboxNatsLink *link, const OutboxMessage *message)
+{
+	return send_message(link, message, NULL);
 }
 
 natsStatus

@@ -44,11 +44,20 @@ extern size_t outbox_nats_link_buffered(const OutboxNatsLink *link);
 /* Reads and writes what the socket gives and takes without waiting. */
 extern void outbox_nats_link_process(OutboxNatsLink *link, bool readable, bool writable);
 
-/* False when the connection is gone or has told an error: signal says LOST. */
-extern bool outbox_nats_link_alive(const OutboxNatsLink *link, OutboxSignal *signal);
+/*
+ * False when the connection is gone or has told an error: signal says LOST.  A
+ * broadcast that is not permitted is none: it makes the link muted.
+ */
+extern bool outbox_nats_link_alive(OutboxNatsLink *link, OutboxSignal *signal);
+
+/* Has the server refused a broadcast? */
+extern bool outbox_nats_link_muted(const OutboxNatsLink *link);
 
 /* Hands a message to the library, which has it copied on return. */
 extern natsStatus outbox_nats_link_publish(OutboxNatsLink *link, const OutboxMessage *message);
+
+/* The same with a message that nobody answers for. */
+extern natsStatus outbox_nats_link_broadcast(OutboxNatsLink *link, const OutboxMessage *message);
 
 /*
  * Sends a request of one's own; the number comes back with its answer.

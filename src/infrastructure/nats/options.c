@@ -34,6 +34,7 @@ static const size_t string_fields[] = {
 	offsetof(OutboxNatsOptions, tls_key_file),
 	offsetof(OutboxNatsOptions, stream),
 	offsetof(OutboxNatsOptions, stream_subject),
+	offsetof(OutboxNatsOptions, broadcast_subject),
 };
 
 #define STRING_FIELDS (sizeof(string_fields) / sizeof(string_fields[0]))

@@ -27,6 +27,7 @@ typedef struct Look
 	int64_t deadline;
 	OutboxSignal *signal;
 	OutboxNatsInfo info;
+	bool captures_broadcasts;
 } Look;
 
 static bool
@@ -86,6 +87,19 @@ await(Look *look, const char *what)
 	}
 }
 
+/* Does the stream of this answer take what is broadcast, or some of it? */
+static bool
+captures_broadcasts(const Look *look, natsMsg *answer)
+{
+	const char *pattern = look->options->broadcast_subject;
+	OutboxNatsInfo info;
+
+	return pattern != NULL &&
+		   outbox_nats_info_parse(natsMsg_GetData(answer), (size_t) natsMsg_GetDataLength(answer),
+								  pattern, &info) &&
+		   info.met;
+}
+
 /* Asks JetStream about the stream; false: signal is FAILED. */
 static bool
 request(Look *look, const char *verb, const char *body, const char *what)
@@ -106,6 +120,7 @@ request(Look *look, const char *verb, const char *body, const char *what)
 	understood =
 		outbox_nats_info_parse(natsMsg_GetData(answer), (size_t) natsMsg_GetDataLength(answer),
 							   look->options->stream_subject, &look->info);
+	look->captures_broadcasts = captures_broadcasts(look, answer);
 	natsMsg_Destroy(answer);
 	return understood ||
 		   fail(look, OUTBOX_VERDICT_TRANSIENT, 0, what, "the answer is not one of JetStream");
@@ -184,5 +199,6 @@ outbox_nats_stream_look(OutboxNatsLink *link, const OutboxNatsOptions *options, 
 	signal->facts.max_payload = outbox_nats_link_max_payload(link);
 	signal->facts.max_message_size = info->max_message_size > 0 ? info->max_message_size : -1;
 	signal->facts.duplicate_window = info->duplicate_window;
+	signal->facts.captures_broadcasts = look.captures_broadcasts;
 	return true;
 }

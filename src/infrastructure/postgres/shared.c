@@ -25,6 +25,7 @@ typedef struct Slot
 	OutboxRelayStatus status;
 	Latch *volatile latch; /* the relay's, while it runs */
 	volatile bool wakeable; /* do commits set it? */
+	pg_atomic_uint32 woken; /* have they, since the relay asked? */
 	pg_atomic_uint64 max_payload;
 	pg_atomic_uint64 max_message_size;
 	pg_atomic_uint32 current_child;
@@ -45,7 +46,6 @@ static shmem_startup_hook_type previous_startup = NULL;
 
 static void request(void);
 static void startup(void);
-static int slot_count(void);
 static Size size(void);
 static void set_latch(int slot);
 static void detach(int code, Datum arg);
@@ -256,8 +256,16 @@ outbox_shared_wake(uint32_t database)
 {
 	int slot = outbox_shared_find(database);
 
-	if (slot != OUTBOX_NO_SLOT && shared->slots[slot].wakeable)
-		set_latch(slot);
+	if (slot == OUTBOX_NO_SLOT || !shared->slots[slot].wakeable)
+		return;
+	pg_atomic_write_u32(&shared->slots[slot].woken, 1);
+	set_latch(slot);
+}
+
+bool
+outbox_shared_take_wake(int slot)
+{
+	return pg_atomic_exchange_u32(&shared->slots[slot].woken, 0) != 0;
 }
 
 void
@@ -356,7 +364,7 @@ startup(void)
 	shared = ShmemInitStruct("cleanoutbox", size(), &found);
 	if (!found)
 	{
-		shared->count = slot_count();
+		shared->count = outbox_shared_slots();
 		shared->launcher = NULL;
 		for (int i = 0; i < shared->count; i++)
 		{
@@ -365,6 +373,7 @@ startup(void)
 			pg_atomic_init_u64(&shared->slots[i].max_message_size, (uint64) -1);
 			pg_atomic_init_u32(&shared->slots[i].current_child, 0);
 			pg_atomic_init_u64(&shared->slots[i].due, PG_INT64_MAX);
+			pg_atomic_init_u32(&shared->slots[i].woken, 0);
 			clear(&shared->slots[i]);
 		}
 	}
@@ -372,8 +381,8 @@ startup(void)
 }
 
 /* Databases without a worker, or without the extension, have slots, too. */
-static int
-slot_count(void)
+int
+outbox_shared_slots(void)
 {
 	return Max(MIN_SLOTS, max_worker_processes);
 }
@@ -381,7 +390,7 @@ slot_count(void)
 static Size
 size(void)
 {
-	return add_size(offsetof(Shared, slots), mul_size(slot_count(), sizeof(Slot)));
+	return add_size(offsetof(Shared, slots), mul_size(outbox_shared_slots(), sizeof(Slot)));
 }
 
 static void

@@ -77,8 +77,9 @@ extern void outbox_shared_request(void);
 /* Was the library preloaded, so that there are slots? */
 extern bool outbox_shared_available(void);
 
-/* Number of slots. */
+/* Number of slots; and how many there will be, before there is shared memory. */
 extern int outbox_shared_count(void);
+extern int outbox_shared_slots(void);
 
 /* The database's slot, or OUTBOX_NO_SLOT. */
 extern int outbox_shared_find(uint32_t database);
@@ -133,6 +134,12 @@ extern void outbox_shared_set_wakeable(int slot, bool wakeable);
 
 /* Wakes the database's relay, if it is wakeable.  Never fails, never waits. */
 extern void outbox_shared_wake(uint32_t database);
+
+/*
+ * Has outbox_shared_wake been called since the last time?  The relay's: its latch
+ * is also set by what is no reason to look for events.
+ */
+extern bool outbox_shared_take_wake(int slot);
 
 extern void outbox_shared_report(int slot, const OutboxRelayStatus *status);
 extern void outbox_shared_status(int slot, OutboxRelayStatus *status);

@@ -1,6 +1,7 @@
 /*
  * worker.c
- *		Runs the store's contract in a background worker, where the relay lives.
+ *		Runs the contracts of store and queue in a background worker, where the relay
+ *		lives.
  *
  *	SELECT store_contract(LIBRARY, OUTPUT)
  *
@@ -23,6 +24,7 @@
 
 #include "contract/store_contract.h"
 #include "contract/postgres/bench.h"
+#include "contract/postgres/queue.h"
 
 PG_MODULE_MAGIC;
 
@@ -67,7 +69,8 @@ store_contract_main(Datum database)
 						errmsg("could not write \"%s\": %m", MyBgworkerEntry->bgw_extra)));
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 1);
-	failures = store_contract_run(&postgres_bench);
+	failures = queue_contract_run(&postgres_queue_bench);
+	failures += store_contract_run(&postgres_bench);
 	puts("# ran to its end");
 	fflush(stdout);
 	proc_exit(failures > 0 ? 1 : 0);

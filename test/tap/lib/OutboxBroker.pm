@@ -26,6 +26,7 @@ our @EXPORT = qw(make_certificates);
 use constant PATIENCE => 90;
 
 my @brokers;
+my @listeners;
 my $tool;
 
 # Whatever the tests do, nothing stays behind.
@@ -33,6 +34,8 @@ END
 {
 	local $?;
 	$_->kill9 foreach @brokers;
+	kill 'KILL', @listeners;
+	waitpid($_, 0) foreach @listeners;
 }
 
 sub new
@@ -163,6 +166,38 @@ sub stream
 	my ($good, $said) = $self->run_tool(@words);
 	die "stream @words: $said" unless $good;
 	return $said;
+}
+
+# Listens to a subject of core NATS from now on, until the broker ends the connection.
+sub listen
+{
+	my ($self, $subject) = @_;
+	my $options = $self->{options};
+	my $listener = { file => PostgreSQL::Test::Utils::tempdir() . '/heard' };
+	my $login = $options->{user} ? "$options->{user}:$options->{password}\@" : '';
+	(my $url = $self->url) =~ s{//}{//$login};
+	$listener->{pid} = fork() // die "fork: $!";
+	if ($listener->{pid} == 0)
+	{
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>', $listener->{file});
+		exec($tool, $url, 'listen', $subject) or POSIX::_exit(127);
+	}
+	push @listeners, $listener->{pid};
+	my $end = time() + PATIENCE;
+	until (-e $listener->{file} && slurp_file($listener->{file}) =~ /^listening$/m)
+	{
+		die "nobody listens to $subject" if time() > $end;
+		sleep 0.02;
+	}
+	return $listener;
+}
+
+# What a listener has heard so far, as messages() has it; seq numbers it.
+sub heard
+{
+	my ($self, $listener) = @_;
+	return map { read_message($_) } slurp_file($listener->{file}) =~ /^(\d+\t.*)\n/mg;
 }
 
 # The number of messages in the stream; 0 as long as there is none.
