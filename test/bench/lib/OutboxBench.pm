@@ -26,7 +26,6 @@ our @EXPORT = qw(new_bench rounds report fill drain log_size median open_session
 use constant EVENTS => $ENV{EVENTS} || 1_000_000;
 use constant ROUNDS => $ENV{ROUNDS} || 5;
 use constant PATIENCE => 900;
-use constant TRANSACTION => 10; # events of each when filling
 
 # So that nothing stays behind.
 $SIG{$_} = sub { exit 1 } foreach qw(HUP INT TERM);
@@ -88,16 +87,17 @@ sub report
 		$unit, median(@ratios), min(@ratios), max(@ratios), scalar @ratios);
 }
 
-# Commits this many events, in transactions of ten, 1,000 aggregates in turn.
+# Commits this many events of 1,000 aggregates, in transactions of "size" (10).
 sub fill
 {
 	my ($node, $count, $where) = @_;
-	my $last = TRANSACTION - 1;
+	my $size = $where->{size} // 10;
+	my $last = $size - 1;
 	query($node, <<"SQL", $where);
 SET synchronous_commit = off;
 DO \$\$
 BEGIN
-	FOR i IN 1 .. $count BY @{[ TRANSACTION ]} LOOP
+	FOR i IN 1 .. $count BY $size LOOP
 		PERFORM outbox.emit('bench', (j % 1000)::text, 'made', jsonb_build_object('i', j, 'fill', repeat('x', 200)), version => j) FROM generate_series(i, i + $last) j;
 		COMMIT;
 	END LOOP;
