@@ -1,4 +1,6 @@
 # How fast a backlog is drained while another session's snapshot stays open.
+#
+# Promises: No bloat.
 use strict;
 use warnings;
 use OutboxBench;

@@ -1,5 +1,7 @@
 # How much room the log takes while many times what it retains passes through it, and
 # while pg_dump or a reader is in its way.
+#
+# Promises: No bloat.
 use strict;
 use warnings;
 use List::Util qw(max);
