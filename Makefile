@@ -5,6 +5,7 @@
 #   make format       formats the C sources       make demo-stop    stops what KEEP=1 left running
 #   make stress       kills it for a minute       make deps         installs the Debian packages that are missing
 #   make check-fault CYCLES=n    n cycles of the fault matrix, each judged by itself
+#   make bench        measures speed and size
 #   make check-matrix tests it in other releases of Debian, with other versions
 #   make clean        removes what was built
 #
@@ -15,7 +16,7 @@ TOP := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 
 # Tests and demo start from nothing: they install what is missing and build in a folder of their own.
 PARTS := build arch unit contract storm fuzz regress isolation tap fault
-COMMANDS := check $(PARTS:%=check-%) check-matrix stress demo demo-stop deps format
+COMMANDS := check $(PARTS:%=check-%) check-matrix stress bench demo demo-stop deps format
 
 ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
 
@@ -32,6 +33,8 @@ check-matrix:
 	@$(TOP)test/run/deps matrix && $(TOP)test/run/matrix
 stress:
 	@$(TOP)test/run/deps check && $(TOP)test/fault/stress
+bench:
+	@$(TOP)test/run/deps check && $(TOP)test/bench/bench
 demo:
 	@$(TOP)test/run/deps demo && $(TOP)test/demo/demo
 demo-stop:

@@ -8,6 +8,9 @@
  * enough; then they are emptied at once, by TRUNCATE, and can be current again.
  * With a retention of R, the current child is left after R/2, so nothing older
  * than about 1.5 R stays.
+ *
+ * Ages are told by the clock on the wall, since they outlive the process.  It may be
+ * set; so it is compared with a *steady* clock that nobody sets.
  */
 #ifndef OUTBOX_DOMAIN_RING_H
 #define OUTBOX_DOMAIN_RING_H
@@ -28,6 +31,8 @@ typedef struct OutboxRing
 {
 	int current;
 	OutboxRingChild children[OUTBOX_RING_CHILDREN];
+	int64_t wall; /* both clocks when they were compared last, microseconds */
+	int64_t steady; /* 0: never */
 } OutboxRing;
 
 typedef enum OutboxRingAction
@@ -42,6 +47,13 @@ typedef struct OutboxRingStep
 	OutboxRingAction action;
 	int child;
 } OutboxRingStep;
+
+/*
+ * Compares the clocks.  When the wall clock has been set since the last comparison,
+ * moves all times with it, so that ages stay what they were; times beyond now become
+ * now.  Returns whether any has changed.
+ */
+extern bool outbox_ring_mind_clock(OutboxRing *ring, int64_t wall, int64_t steady);
 
 /* What to do now; retention in microseconds. */
 extern OutboxRingStep outbox_ring_decide(const OutboxRing *ring, int64_t now, int64_t retention);

@@ -263,6 +263,7 @@ consider(const Database *database)
 {
 	int slot = database->slot;
 	OutboxSlotInfo info;
+	long wait;
 	bool admitted = allowed(NameStr(database->name));
 
 	outbox_shared_info(slot, &info);
@@ -286,9 +287,9 @@ consider(const Database *database)
 	}
 	if (info.state == OUTBOX_SLOT_ABSENT || info.state == OUTBOX_SLOT_DISABLED)
 		return DT_NOEND;
-	if (info.start_after > GetCurrentTimestamp())
-		return info.start_after;
-	return start(database);
+	/* A clock that has been set back would make it wait for longer than it was told to. */
+	wait = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), info.start_after);
+	return wait > 0 && wait <= RESTART_MAX_MS ? info.start_after : start(database);
 }
 
 /* The relay has ended: on purpose, which it has said in its state, or not. */

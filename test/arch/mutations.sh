@@ -44,10 +44,14 @@ sql|src/interface/emit.sql|an object of no named schema|s/\z/\nCREATE TABLE loos
 sql|Makefile|a fragment is not in the install script|s/\tinterface\/emit.sql[^\n]*\n//
 docs|README.md|a setting is not explained|s/`outbox\.batch_size`//g
 docs|README.md|a function is not explained|s/`outbox\.emit_bytes//g
+promises|README.md|a promise names no test|s/`test\/[^`]*`//g
+promises|README.md|a promise names a test that is not there|s/`test\/tap\/008_shutdown\.pl`/`test\/tap\/008_nowhere.pl`/
+promises|test/tap/010_durability.pl|a test does not say which promise it tests|s/^# Promises: [^\n]*\n//m
+promises|test/tap/001_emit.pl|a test claims a promise that does not name it|s/\A/# Promises: Atomic.\n/
 END
 }
 
-checks='layers headers symbols sizes messages format version sql docs'
+checks='layers headers symbols sizes messages format version sql docs promises'
 
 # The symbols of a Makefile or of SQL are linked again from objects that are there.
 prepare()

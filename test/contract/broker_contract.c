@@ -1,6 +1,8 @@
 /*
  * broker_contract.c
  *		The suite.
+ *
+ * Promises: Accounted.
  */
 #include "contract/broker_contract.h"
 

@@ -42,6 +42,9 @@ typedef struct StoreBench
 	/* The database crashes; what may be lost is.  NULL: cannot be done. */
 	void (*crash)(void *bench);
 
+	/* All rows move to other places; no transaction is open.  NULL: they have none. */
+	void (*move)(void *bench);
+
 	/* Shall the aggregates of refused events be blocked?  They are at first. */
 	void (*block)(void *bench, bool blocking);
 

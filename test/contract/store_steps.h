@@ -44,6 +44,9 @@ extern int64_t store_commit_event(StoreTest *test, int aggregate);
 /* The part of the suite about refused events; returns the number of failures. */
 extern int store_refusals_run(void);
 
+/* The part about large backlogs; the same. */
+extern int store_backlog_run(void);
+
 extern int64_t store_emit(StoreTest *test, int transaction, int aggregate);
 
 /* One transaction of so many events; returns the first one's id. */

@@ -1,4 +1,6 @@
 # Transactions that last, are prepared, or see their own time.
+#
+# Promises: Atomic, Never skipped.
 use strict;
 use warnings;
 use Test::More;

@@ -1,4 +1,6 @@
 # Many databases, and commands that want one for themselves.
+#
+# Promises: Polite.
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;

@@ -1,4 +1,6 @@
 # Kills under load: relay, launcher, broker, the whole server.
+#
+# Promises: Once in the stream.
 use strict;
 use warnings;
 use Test::More;

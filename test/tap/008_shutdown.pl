@@ -1,4 +1,6 @@
 # The server stops within two seconds, whatever the broker does.
+#
+# Promises: Polite.
 use strict;
 use warnings;
 use Test::More;

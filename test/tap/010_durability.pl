@@ -5,6 +5,8 @@
 # written the commit: when its events are in the stream, the whole server is
 # killed.  A row that was committed after them is lost each time, which shows
 # that the crash did undo what was not flushed.
+#
+# Promises: Atomic.
 use strict;
 use warnings;
 use Test::More;

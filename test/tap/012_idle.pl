@@ -1,4 +1,6 @@
 # What the relay does not do while it waits: hold a transaction, hold back VACUUM.
+#
+# Promises: Polite.
 use strict;
 use warnings;
 use Test::More;

@@ -1,4 +1,6 @@
 # A large backlog: in one transaction, and in many.
+#
+# Promises: In order, Polite.
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;

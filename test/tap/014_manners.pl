@@ -1,4 +1,6 @@
 # Relays give way to what others do with their databases, and lose nothing by it.
+#
+# Promises: Polite.
 use strict;
 use warnings;
 use Test::More;

@@ -1,4 +1,6 @@
 # Events that the broker refuses: what waits behind them, sending them again, giving them up.
+#
+# Promises: Accounted.
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;

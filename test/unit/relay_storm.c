@@ -30,6 +30,8 @@
  *	  message in the place of a lost one lets later ones pass the fence;
  *	- *contiguous*: a transaction's events follow each other, with a fence, on such
  *	  a stream.
+ *
+ * Promises: Once in the stream, Accounted.
  */
 #include <stdio.h>
 #include <stdlib.h>

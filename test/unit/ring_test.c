@@ -12,6 +12,7 @@
 #include "domain/ring.h"
 
 #define RETENTION 1000
+#define SECONDS INT64_C(1000000)
 
 /* Child 0 current since 0, the others empty. */
 static OutboxRing
@@ -106,6 +107,61 @@ never_empties_the_current_child(void **state)
 	assert_step(&ring, 20 * RETENTION, OUTBOX_RING_REST, 1);
 }
 
+/* Child 1 is current since 800, child 0 was left then; the clocks are 500 apart. */
+static OutboxRing
+turned(void)
+{
+	OutboxRing ring = {.current = 1};
+
+	ring.children[0].left_at = ring.children[1].entered_at = 800 * SECONDS;
+	ring.children[2].empty = true;
+	assert_false(outbox_ring_mind_clock(&ring, 1000 * SECONDS, 500 * SECONDS));
+	return ring;
+}
+
+static void
+time_that_passes_changes_nothing(void **state)
+{
+	OutboxRing ring = turned();
+
+	(void) state;
+	assert_false(outbox_ring_mind_clock(&ring, 1060 * SECONDS, 560 * SECONDS));
+	assert_false(outbox_ring_mind_clock(&ring, 1060 * SECONDS + SECONDS / 2, 560 * SECONDS));
+	assert_true(ring.children[0].left_at == 800 * SECONDS);
+	assert_true(ring.children[1].entered_at == 800 * SECONDS);
+}
+
+static void
+a_clock_that_is_set_moves_all_times(void **state)
+{
+	static const int64_t jumps[] = {3600, -3600, 86400 * 365, -2};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++)
+	{
+		OutboxRing ring = turned();
+		int64_t jump = jumps[i] * SECONDS;
+
+		assert_true(outbox_ring_mind_clock(&ring, 1010 * SECONDS + jump, 510 * SECONDS));
+		assert_true(ring.children[0].left_at == 800 * SECONDS + jump);
+		assert_true(ring.children[1].entered_at == 800 * SECONDS + jump);
+		assert_false(outbox_ring_mind_clock(&ring, 1020 * SECONDS + jump, 520 * SECONDS));
+	}
+}
+
+static void
+times_of_the_future_become_now(void **state)
+{
+	OutboxRing ring = {.current = 1};
+
+	(void) state;
+	ring.children[0].left_at = ring.children[1].entered_at = 5000 * SECONDS;
+	assert_true(outbox_ring_mind_clock(&ring, 1000 * SECONDS, 500 * SECONDS));
+	assert_true(ring.children[0].left_at == 1000 * SECONDS);
+	assert_true(ring.children[1].entered_at == 1000 * SECONDS);
+	assert_false(outbox_ring_mind_clock(&ring, 1001 * SECONDS, 501 * SECONDS));
+}
+
 int
 main(void)
 {
@@ -116,6 +172,9 @@ main(void)
 		cmocka_unit_test(empties_what_was_left_for_the_retention),
 		cmocka_unit_test(empties_the_one_left_first),
 		cmocka_unit_test(never_empties_the_current_child),
+		cmocka_unit_test(time_that_passes_changes_nothing),
+		cmocka_unit_test(a_clock_that_is_set_moves_all_times),
+		cmocka_unit_test(times_of_the_future_become_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

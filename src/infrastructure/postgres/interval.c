@@ -9,6 +9,9 @@
  * half dropped; from then on nothing beyond the *ceiling* is taken.  A run that
  * does not fit by itself is only counted, and then read once more with its last
  * id known.
+ *
+ * Collected again, the interval is read by the zones of its chart, the one with the
+ * lowest positions first, until a zone begins beyond the ceiling.
  */
 #include "postgres.h"
 
@@ -34,9 +37,12 @@ typedef struct Collector
 	OutboxInterval *interval;
 	OutboxPosition after; /* take only what comes later */
 	OutboxPosition ceiling; /* once folded: and not beyond this */
+	bool charting; /* what is read is new to the chart */
 	int child; /* being read */
-	Relation log;
+	Relation log; /* NULL: none is */
 	Relation index;
+	BlockNumber first_block; /* read only what is between them */
+	BlockNumber last_block;
 
 	/* the run: the transaction whose rows are being read */
 	uint64_t xid;
@@ -48,8 +54,15 @@ typedef struct Collector
 	bool rereading; /* last and run_count are final */
 } Collector;
 
-static void scan_child(Collector *collector, int child, const OutboxSnapshot *old_snapshot,
+static void draw_chart(Collector *collector, const OutboxSnapshot *old_snapshot,
 					   const OutboxSnapshot *new_snapshot);
+static void scan_child(Collector *collector, const OutboxSnapshot *old_snapshot,
+					   const OutboxSnapshot *new_snapshot);
+static bool chart_holds(Collector *collector);
+static void follow_chart(Collector *collector);
+static void scan_zone(Collector *collector, const OutboxZone *zone);
+static void open_child(Collector *collector, int child);
+static void close_child(Collector *collector);
 static void scan_range(Collector *collector, uint64_t from, uint64_t below);
 static void take_row(Collector *collector, TupleTableSlot *slot);
 static void begin_run(Collector *collector, uint64_t xid);
@@ -60,20 +73,32 @@ static void add(Collector *collector, OutboxEntry entry);
 static bool make_room(Collector *collector);
 static void fold(Collector *collector, int complete);
 static bool wanted(const Collector *collector, OutboxPosition position);
+static void chart_entry(Collector *collector, const OutboxEntry *entry, bool whole);
 static int compare_entries(const void *a, const void *b);
+
+void
+outbox_interval_reset(OutboxInterval *interval)
+{
+	interval->count = 0;
+	interval->truncated = false;
+	interval->chart.complete = false;
+}
 
 void
 outbox_interval_collect(OutboxInterval *interval, const OutboxSnapshot *old_snapshot,
 						const OutboxSnapshot *new_snapshot, OutboxPosition after)
 {
-	Collector collector = {.interval = interval, .after = after};
+	Collector collector = {.interval = interval, .after = after, .last_block = MaxBlockNumber};
 
 	interval->count = 0;
 	interval->truncated = false;
 	interval->first_index = 1;
 	interval->newest_commit = 0;
-	for (int child = 0; child < OUTBOX_RING_CHILDREN; child++)
-		scan_child(&collector, child, old_snapshot, new_snapshot);
+	if (chart_holds(&collector))
+		follow_chart(&collector);
+	else
+		draw_chart(&collector, old_snapshot, new_snapshot);
+	close_child(&collector);
 	qsort(interval->entries, interval->count, sizeof(OutboxEntry), compare_entries);
 	/* Nothing is left of the transaction that the position stands in. */
 	if (interval->count > 0 && interval->entries[0].position.last != after.last)
@@ -100,15 +125,29 @@ outbox_interval_index(const OutboxInterval *interval, int entry)
 	return (first == 0 ? interval->first_index : 1) + (entry - first);
 }
 
-/* A child without blocks costs next to nothing: most of the ring is empty, mostly. */
+/* Reads all of the interval. */
 static void
-scan_child(Collector *collector, int child, const OutboxSnapshot *old_snapshot,
+draw_chart(Collector *collector, const OutboxSnapshot *old_snapshot,
 		   const OutboxSnapshot *new_snapshot)
 {
-	collector->child = child;
-	collector->log = table_open(outbox_log_child(child), AccessShareLock);
-	collector->index = index_open(outbox_log_child_index(child), AccessShareLock);
+	OutboxChart *chart = &collector->interval->chart;
 
+	outbox_chart_begin(chart);
+	collector->charting = true;
+	for (int child = 0; child < OUTBOX_RING_CHILDREN; child++)
+	{
+		open_child(collector, child);
+		chart->files[child] = collector->log->rd_rel->relfilenode;
+		scan_child(collector, old_snapshot, new_snapshot);
+	}
+	outbox_chart_finish(chart);
+}
+
+/* A child without blocks costs next to nothing: most of the ring is empty, mostly. */
+static void
+scan_child(Collector *collector, const OutboxSnapshot *old_snapshot,
+		   const OutboxSnapshot *new_snapshot)
+{
 	/* Began after the old snapshot. */
 	for (uint64_t from = old_snapshot->xmax, i = 0; from < new_snapshot->xmax; i++)
 	{
@@ -127,10 +166,96 @@ scan_child(Collector *collector, int child, const OutboxSnapshot *old_snapshot,
 		if (xid < old_snapshot->xmax && outbox_snapshot_sees(new_snapshot, xid))
 			scan_range(collector, xid, xid + 1);
 	}
+}
 
-	/* The locks stay, so that places hold until the transaction ends. */
+/* Is there a chart, and are the rows still where it was drawn? */
+static bool
+chart_holds(Collector *collector)
+{
+	const OutboxChart *chart = &collector->interval->chart;
+
+	for (int child = 0; chart->complete && child < OUTBOX_RING_CHILDREN; child++)
+	{
+		open_child(collector, child);
+		if (chart->files[child] != collector->log->rd_rel->relfilenode)
+			return false;
+	}
+	return chart->complete;
+}
+
+/* Reads the zones that can hold what comes next. */
+static void
+follow_chart(Collector *collector)
+{
+	OutboxInterval *interval = collector->interval;
+	int64_t last = collector->after.last;
+	uint32_t passed = 0; /* of the transaction that the position stands in */
+
+	for (int i = 0; i < interval->chart.count; i++)
+	{
+		const OutboxZone *zone = &interval->chart.zones[i];
+		bool part = zone->tx_count > 0 && zone->highest.last == last;
+
+		if (!wanted(collector, zone->lowest))
+		{
+			interval->truncated = true;
+			break;
+		}
+		collector->passed = 0;
+		if (outbox_position_compare(zone->highest, collector->after) > 0)
+			scan_zone(collector, zone);
+		else
+			collector->passed = zone->rows;
+		if (!part)
+			continue;
+		passed += collector->passed;
+		interval->first_index = passed + 1;
+	}
+}
+
+static void
+scan_zone(Collector *collector, const OutboxZone *zone)
+{
+	open_child(collector, zone->child);
+	if (zone->tx_count == 0)
+	{
+		scan_range(collector, zone->first_xid, zone->last_xid + 1);
+		return;
+	}
+	outbox_durable_note(&collector->interval->newest_commit, zone->first_xid);
+	collector->rereading = true;
+	collector->xid = zone->first_xid;
+	collector->last = zone->highest.last;
+	collector->run_count = zone->tx_count;
+	collector->first_block = zone->first_block;
+	collector->last_block = zone->last_block;
+	scan_range(collector, zone->first_xid, zone->last_xid + 1);
+	collector->rereading = false;
+	collector->run_count = 0;
+	collector->first_block = 0;
+	collector->last_block = MaxBlockNumber;
+}
+
+static void
+open_child(Collector *collector, int child)
+{
+	if (collector->log && collector->child == child)
+		return;
+	close_child(collector);
+	collector->child = child;
+	collector->log = table_open(outbox_log_child(child), AccessShareLock);
+	collector->index = index_open(outbox_log_child_index(child), AccessShareLock);
+}
+
+/* The locks stay, so that places hold until the transaction ends. */
+static void
+close_child(Collector *collector)
+{
+	if (collector->log == NULL)
+		return;
 	index_close(collector->index, NoLock);
 	table_close(collector->log, NoLock);
+	collector->log = NULL;
 }
 
 /* Reads the rows of the transactions from <= xid < below. */
@@ -140,6 +265,7 @@ scan_range(Collector *collector, uint64_t from, uint64_t below)
 	IndexScanDesc scan;
 	ScanKeyData keys[2];
 	TupleTableSlot *slot;
+	ItemPointer place;
 
 	if (from >= below)
 		return;
@@ -148,15 +274,23 @@ scan_range(Collector *collector, uint64_t from, uint64_t below)
 	slot = table_slot_create(collector->log, NULL);
 	scan = outbox_compat_index_beginscan(collector->log, collector->index, GetActiveSnapshot(), 2);
 	index_rescan(scan, keys, 2, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	/* The places of a transaction's rows ascend. */
+	while ((place = index_getnext_tid(scan, ForwardScanDirection)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		take_row(collector, slot);
+		if (ItemPointerGetBlockNumber(place) > collector->last_block)
+			break;
+		if (ItemPointerGetBlockNumber(place) >= collector->first_block &&
+			index_fetch_heap(scan, slot))
+			take_row(collector, slot);
 	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
-	if (!collector->rereading)
-		end_run(collector);
+	if (collector->rereading)
+		return;
+	end_run(collector);
+	if (collector->charting)
+		outbox_chart_break(&collector->interval->chart);
 }
 
 static void
@@ -231,6 +365,7 @@ settle_run(Collector *collector)
 
 		entry.position.last = collector->last;
 		entry.tx_count = collector->run_count;
+		chart_entry(collector, &entry, true);
 		if (outbox_position_compare(entry.position, collector->after) <= 0)
 			collector->passed++;
 		else if (wanted(collector, entry.position))
@@ -256,6 +391,7 @@ add(Collector *collector, OutboxEntry entry)
 {
 	OutboxInterval *interval = collector->interval;
 
+	chart_entry(collector, &entry, false);
 	if (outbox_position_compare(entry.position, collector->after) <= 0)
 	{
 		collector->passed++;
@@ -279,7 +415,7 @@ make_room(Collector *collector)
 		return true;
 	if (interval->capacity == 0)
 	{
-		interval->capacity = 1024;
+		interval->capacity = Min(1024, OUTBOX_INTERVAL_MAX_ENTRIES);
 		interval->entries = palloc(sizeof(OutboxEntry) * interval->capacity);
 		return true;
 	}
@@ -315,6 +451,20 @@ static bool
 wanted(const Collector *collector, OutboxPosition position)
 {
 	return collector->ceiling.id == 0 || outbox_position_compare(position, collector->ceiling) <= 0;
+}
+
+/* Notes a complete entry of the run in the chart; whole: all of the run comes at once. */
+static void
+chart_entry(Collector *collector, const OutboxEntry *entry, bool whole)
+{
+	OutboxChartRow row = {.position = entry->position,
+						  .xid = collector->xid,
+						  .block = entry->block,
+						  .tx_count = whole ? 0 : entry->tx_count,
+						  .child = entry->child};
+
+	if (collector->charting)
+		outbox_chart_note(&collector->interval->chart, &row);
 }
 
 static int

@@ -9,7 +9,8 @@
  *
  * Memory is bounded: when an interval holds more entries than fit, the first
  * ones (by position) are kept, the interval is *truncated*, and collecting again
- * from the last kept position gives the next ones.
+ * from the last kept position gives the next ones.  The first collection charts the
+ * interval (chart.h), so that the others read only what they need.
  *
  * A place is certain only in the transaction that collected it.  Rows of the log
  * are updated (outbox.erase) and removed only after they were settled, but VACUUM
@@ -23,6 +24,7 @@
 #include <stdint.h>
 
 #include "domain/cursor.h"
+#include "infrastructure/postgres/chart.h"
 
 typedef struct OutboxEntry
 {
@@ -34,7 +36,9 @@ typedef struct OutboxEntry
 } OutboxEntry;
 
 /* The most entries that are kept: 32 bytes each. */
+#ifndef OUTBOX_INTERVAL_MAX_ENTRIES
 #define OUTBOX_INTERVAL_MAX_ENTRIES 262144
+#endif
 
 typedef struct OutboxInterval
 {
@@ -44,11 +48,15 @@ typedef struct OutboxInterval
 	bool truncated; /* more follows the last entry */
 	uint32_t first_index; /* tx_index of the first entry */
 	uint64_t newest_commit; /* WAL position up to which all of it is durable */
+	OutboxChart chart;
 } OutboxInterval;
+
+/* Forgets all; another interval follows. */
+extern void outbox_interval_reset(OutboxInterval *interval);
 
 /*
  * Collects the entries of what new_snapshot sees and old_snapshot does not,
- * after the position.  Needs an active snapshot at least as new as new_snapshot.
+ * after the position; the same snapshots until reset.  Needs an active snapshot at least as new as new_snapshot.
  * Entries live in the memory context that is current at the first call.
  */
 extern void outbox_interval_collect(OutboxInterval *interval, const OutboxSnapshot *old_snapshot,

@@ -5,11 +5,15 @@
  * Locking: a child is truncated under ACCESS EXCLUSIVE, taken without waiting,
  * so that nobody ever queues behind it.  SHARE, taken first, tells writers from
  * readers: while a transaction that has emitted into the child is open, its
- * events are new, so the child counts as left only now.  A reader (pg_dump) just
- * makes it wait.  Under the lock it is looked at once more whether all of the
+ * events are new, so the child counts as left only now; that is looked at in every
+ * turn, so that late events are kept as long as others.  A reader (pg_dump) just
+ * makes it wait.  So does whoever works on the TOAST table alone (autovacuum), for
+ * TRUNCATE would wait for that one.  Under the lock it is looked at once more whether all of the
  * child is settled; writers are gone by then, so that cannot change.
  */
 #include "postgres.h"
+
+#include <time.h>
 
 #include "access/table.h"
 #include "catalog/pg_type.h"
@@ -26,10 +30,14 @@
 #include "infrastructure/postgres/transaction.h"
 
 static void read_rows(OutboxRing *ring);
+static void mind_clock(OutboxRing *ring);
+static void write_times(int child, const OutboxRingChild *times);
+static void look_for_late_writers(OutboxRing *ring);
 static void look_which_are_empty(OutboxRing *ring);
 static void enter(OutboxRing *ring, int child);
 static void empty(OutboxRing *ring, int child, const char *settled);
 static void leave_again(OutboxRing *ring, int child);
+static bool lock_alone(Oid child);
 static bool is_settled(int child, const char *settled);
 static void execute(const char *command);
 
@@ -38,6 +46,7 @@ outbox_ring_load(OutboxRing *ring, int slot)
 {
 	outbox_transaction_begin();
 	read_rows(ring);
+	mind_clock(ring);
 	outbox_transaction_commit();
 	outbox_shared_set_current_child(slot, ring->current);
 }
@@ -48,7 +57,9 @@ outbox_ring_turn(OutboxRing *ring, int slot, const char *settled, int64_t retent
 	OutboxRingStep step;
 
 	outbox_transaction_begin();
+	mind_clock(ring);
 	look_which_are_empty(ring);
+	look_for_late_writers(ring);
 	step = outbox_ring_decide(ring, GetCurrentTimestamp(), retention);
 	if (step.action == OUTBOX_RING_ENTER)
 		enter(ring, step.child);
@@ -84,6 +95,36 @@ read_rows(OutboxRing *ring)
 	SPI_finish();
 }
 
+/* A clock that was set must neither empty a child early nor keep it for ever. */
+static void
+mind_clock(OutboxRing *ring)
+{
+	struct timespec steady;
+
+	clock_gettime(CLOCK_BOOTTIME, &steady);
+	if (!outbox_ring_mind_clock(ring, GetCurrentTimestamp(),
+								steady.tv_sec * USECS_PER_SEC + steady.tv_nsec / 1000))
+		return;
+	for (int i = 0; i < OUTBOX_RING_CHILDREN; i++)
+		write_times(i, &ring->children[i]);
+}
+
+static void
+write_times(int child, const OutboxRingChild *times)
+{
+	Oid types[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum values[] = {Int32GetDatum(child), TimestampTzGetDatum(times->entered_at),
+					  TimestampTzGetDatum(times->left_at)};
+
+	SPI_connect();
+	if (SPI_execute_with_args("UPDATE outbox.ring SET entered_at = $2,"
+							  "       left_at = CASE WHEN left_at IS NULL THEN NULL ELSE $3 END"
+							  " WHERE child = $1",
+							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not move the ring's times");
+	SPI_finish();
+}
+
 static void
 look_which_are_empty(OutboxRing *ring)
 {
@@ -115,15 +156,21 @@ enter(OutboxRing *ring, int child)
 static void
 empty(OutboxRing *ring, int child, const char *settled)
 {
-	Oid oid = outbox_log_child(child);
-
-	if (!ConditionalLockRelationOid(oid, ShareLock))
-		leave_again(ring, child);
-	else if (is_settled(child, settled) && ConditionalLockRelationOid(oid, AccessExclusiveLock))
+	if (is_settled(child, settled) && lock_alone(outbox_log_child(child)))
 	{
 		execute(psprintf("TRUNCATE ONLY outbox.event_%d", child));
 		ring->children[child].empty = true;
 	}
+}
+
+/* SHARE is had only while nobody writes, and held until this transaction ends. */
+static void
+look_for_late_writers(OutboxRing *ring)
+{
+	for (int i = 0; i < OUTBOX_RING_CHILDREN; i++)
+		if (i != ring->current && !ring->children[i].empty &&
+			!ConditionalLockRelationOid(outbox_log_child(i), ShareLock))
+			leave_again(ring, i);
 }
 
 /* Somebody still writes there. */
@@ -133,6 +180,21 @@ leave_again(OutboxRing *ring, int child)
 	ring->children[child].left_at = GetCurrentTimestamp();
 	execute(psprintf(
 		"UPDATE outbox.ring SET left_at = pg_catalog.clock_timestamp() WHERE child = %d", child));
+}
+
+/* Locks the child and what TRUNCATE locks with it, or gives up at once. */
+static bool
+lock_alone(Oid child)
+{
+	Oid toast;
+	Relation log;
+
+	if (!ConditionalLockRelationOid(child, AccessExclusiveLock))
+		return false;
+	log = table_open(child, NoLock);
+	toast = log->rd_rel->reltoastrelid;
+	table_close(log, NoLock);
+	return !OidIsValid(toast) || ConditionalLockRelationOid(toast, AccessExclusiveLock);
 }
 
 /* Does the snapshot see all of the child? */

@@ -48,6 +48,7 @@ outbox_stretch_open(OutboxStretch *stretch, OutboxCursor *cursor)
 		cursor->new_snapshot = MemoryContextStrdup(stretch->memory, printed);
 		cursor->position = OUTBOX_POSITION_START;
 		stretch->open = true;
+		outbox_interval_reset(&stretch->interval);
 		collect(stretch, cursor->position);
 		if (interval->count == 0)
 			outbox_stretch_close(stretch, cursor);

@@ -14,6 +14,7 @@
 
 #include "contract/postgres/bench.h"
 #include "contract/postgres/database.h"
+#include "domain/ring.h"
 #include "infrastructure/postgres/store.h"
 
 typedef struct Bench
@@ -132,6 +133,13 @@ dead_letters(void *self, int64_t event)
 }
 
 static void
+move(void *self)
+{
+	for (int child = 0; child < OUTBOX_RING_CHILDREN; child++)
+		database_run(&((Bench *) self)->database, 0, "VACUUM FULL outbox.event_%d", child);
+}
+
+static void
 block(void *self, bool blocking)
 {
 	outbox_store_block_on_refusal(((Bench *) self)->store, blocking);
@@ -162,6 +170,7 @@ const StoreBench postgres_bench = {
 	.abort = abort_transaction,
 	.roll_back = roll_back,
 	.restart = restart,
+	.move = move,
 	.block = block,
 	.dead_letters = dead_letters,
 	.redrive = redrive,

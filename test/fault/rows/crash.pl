@@ -1,4 +1,6 @@
 # Processes that are killed: rows 1 to 5, and all of it at once.
+#
+# Promises: Atomic, Once in the stream.
 use strict;
 use warnings;
 use Time::HiRes qw(time sleep);
