@@ -291,6 +291,9 @@ begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now)
 {
 	relay->facts = *facts;
 	relay->counters.epochs++;
+	/* What is to be set aside may be stored already: then it is not. */
+	if (relay->options.set_aside != 0)
+		outbox_fence_conflict(&relay->fence);
 	if (outbox_fence_open(&relay->fence, facts->last_sequence, facts->created) ==
 		OUTBOX_FENCE_SETBACK)
 		relay->counters.setbacks++;

@@ -25,6 +25,7 @@
 #include "domain/envelope.h"
 #include "domain/fence.h"
 #include "domain/recall.h"
+#include "domain/suspicion.h"
 #include "domain/window.h"
 
 /* The most events that are fetched at once; options may ask for fewer. */
@@ -45,6 +46,13 @@ typedef struct OutboxRelayOptions
 
 	/* Words for a fault of sealing, for the dead letter; NULL: its number. */
 	const char *(*explain)(OutboxFault fault);
+
+	/*
+	 * Told what is at hand (domain/suspicion.h) before it is touched; then one
+	 * event is handled at a time.  NULL: nobody wants to know.
+	 */
+	void (*attend)(int64_t at_hand);
+	int64_t set_aside; /* id of an event to refuse unseen, 0: none */
 } OutboxRelayOptions;
 
 typedef struct OutboxRelayStep
