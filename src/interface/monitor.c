@@ -60,7 +60,8 @@ fill_slot(Datum *values, bool *nulls, int slot)
 	nulls[3] = info.pid == 0;
 	values[4] = Int32GetDatum(info.failures);
 	nulls[4] = false;
-	if (info.pid == 0)
+	/* In safe mode the launcher speaks for it. */
+	if (info.pid == 0 && info.state != OUTBOX_SLOT_SAFE_MODE)
 		return;
 	outbox_shared_status(slot, &status);
 	fill_status(values + 5, nulls + 5, &status);
@@ -122,6 +123,8 @@ worker_name(OutboxSlotState state)
 			return "running";
 		case OUTBOX_SLOT_FAILED:
 			return "failed";
+		case OUTBOX_SLOT_SAFE_MODE:
+			return "safe mode";
 	}
 	return "unknown";
 }

@@ -37,6 +37,7 @@
 #include "infrastructure/postgres/store.h"
 #include "interface/binding.h"
 #include "interface/bulletin.h"
+#include "interface/caution.h"
 #include "interface/settings.h"
 #include "interface/waiter.h"
 
@@ -62,6 +63,7 @@ typedef struct Worker
 	int64_t housekeeping_at; /* when to look after the ring again */
 	OutboxSchedule schedule;
 	OutboxBulletin bulletin;
+	OutboxCaution caution;
 	bool paused; /* by outbox.pause */
 } Worker;
 
@@ -99,6 +101,7 @@ outbox_relay_main(Datum arg)
 		leave(worker, OUTBOX_SLOT_DISABLED);
 
 	MemoryContextSwitchTo(TopMemoryContext);
+	outbox_caution_begin(&worker->caution, MyDatabaseId, now_us());
 	worker->store = outbox_store_create();
 	outbox_ring_load(&worker->ring, worker->slot);
 	worker->schedule.slot = worker->slot;
@@ -118,6 +121,7 @@ outbox_relay_main(Datum arg)
 static void
 leave_without_handlers(int code, Datum arg)
 {
+	outbox_mark_end(code);
 	_exit(code);
 }
 
@@ -237,6 +241,7 @@ bind_settings(Worker *worker, bool reconnect)
 		!outbox_binding_broker(&worker->binding, worker->broker))
 		return;
 	outbox_binding_relay(&worker->binding, &worker->options);
+	outbox_caution_apply(&worker->caution, &worker->options);
 	if (worker->relay)
 	{
 		outbox_relay_reconfigure(worker->relay, &worker->options, reconnect, now_us());
@@ -270,6 +275,8 @@ turn(Worker *worker)
 			outbox_bulletin_relay(&worker->bulletin, worker->relay, now_us());
 		if (now_us() >= worker->housekeeping_at)
 			keep_house(worker);
+		if (outbox_caution_ends(&worker->caution, worker->relay, now_us()))
+			bind_settings(worker, false);
 	}
 	else
 		timeout = stand_still(worker);
