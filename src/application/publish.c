@@ -9,6 +9,10 @@
 
 #include "application/settle.h"
 
+/* Microseconds between two looks at what is withheld. */
+#define WITHHELD_PAUSE_MIN INT64_C(2000)
+#define WITHHELD_PAUSE_MAX INT64_C(100000)
+
 typedef enum Offer
 {
 	OFFER_TAKEN, /* sent, or found stored */
@@ -19,6 +23,7 @@ typedef enum Offer
 
 static bool fetch_is_due(const OutboxRelay *relay, int64_t now);
 static void fetch(OutboxRelay *relay, int64_t now);
+static void note_withheld(OutboxRelay *relay, bool withheld, int64_t now);
 static void attend(const OutboxRelay *relay, int64_t at_hand);
 static void ask(OutboxRelay *relay);
 static bool pass_recalled(OutboxRelay *relay, const OutboxEvent *event, int64_t now);
@@ -90,6 +95,7 @@ outbox_publish_rewind(OutboxRelay *relay)
 	relay->slice_next = 0;
 	relay->drained = false;
 	relay->idle = false;
+	relay->withheld = false;
 	attend(relay, OUTBOX_AT_HAND_NOTHING);
 	relay->store->rewind(relay->store_self);
 }
@@ -97,7 +103,7 @@ outbox_publish_rewind(OutboxRelay *relay)
 static bool
 fetch_is_due(const OutboxRelay *relay, int64_t now)
 {
-	if (relay->idle)
+	if (relay->idle || relay->withheld)
 		return relay->woken || now >= relay->poll_at;
 	return !relay->drained || relay->window.count == 0;
 }
@@ -105,21 +111,43 @@ fetch_is_due(const OutboxRelay *relay, int64_t now)
 static void
 fetch(OutboxRelay *relay, int64_t now)
 {
+	int count;
+
 	relay->woken = false;
 	relay->slice_next = 0;
 	relay->slice_count = 0;
 	attend(relay, OUTBOX_AT_HAND_LOG);
-	relay->slice_count =
-		relay->store->fetch(relay->store_self, relay->slice, relay->options.batch_size,
-							relay->options.max_in_flight_bytes);
+	count = relay->store->fetch(relay->store_self, relay->slice, relay->options.batch_size,
+								relay->options.max_in_flight_bytes);
 	attend(relay, OUTBOX_AT_HAND_NOTHING);
-	relay->drained = relay->slice_count == 0;
+	note_withheld(relay, count == OUTBOX_STORE_WITHHELD, now);
+	relay->slice_count = count > 0 ? count : 0;
+	relay->drained = count == 0;
 	relay->idle = relay->drained && relay->window.count == 0;
 	if (relay->idle)
 	{
 		relay->poll_at = now + relay->options.poll_interval;
 		outbox_settle_drained(relay, now);
 	}
+}
+
+/* Looks again soon, and less often the longer it lasts. */
+static void
+note_withheld(OutboxRelay *relay, bool withheld, int64_t now)
+{
+	int64_t pause;
+
+	if (withheld && !relay->withheld)
+		relay->withheld_since = now;
+	relay->withheld = withheld;
+	if (!withheld)
+		return;
+	pause = (now - relay->withheld_since) / 4;
+	if (pause < WITHHELD_PAUSE_MIN)
+		pause = WITHHELD_PAUSE_MIN;
+	if (pause > WITHHELD_PAUSE_MAX)
+		pause = WITHHELD_PAUSE_MAX;
+	relay->poll_at = now + pause;
 }
 
 static void

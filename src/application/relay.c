@@ -116,6 +116,8 @@ outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report)
 	if (delivery->phase == OUTBOX_DELIVERY_OFFLINE)
 		report->next_retry_at = delivery->retry_at;
 	report->idle = relay->idle;
+	if (relay->withheld)
+		report->withheld_since = relay->withheld_since;
 	report->in_flight = relay->window.count;
 	report->in_flight_bytes = relay->window.bytes;
 	report->last_sequence = relay->fence.highest;
@@ -362,7 +364,7 @@ plan(const OutboxRelay *relay, int64_t now)
 	else if (streaming(relay))
 	{
 		step.busy = outbox_publish_is_due(relay, now) || halt_is_reached(relay);
-		if (relay->idle)
+		if (relay->idle || (relay->withheld && !relay->halt.set))
 			step.wake_at = relay->poll_at;
 		step.wake_at = earlier(step.wake_at, overdue_at(relay));
 	}
