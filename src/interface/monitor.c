@@ -74,7 +74,8 @@ fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status)
 
 	memset(nulls, false, sizeof(bool) * (STATE_COLUMNS - 5));
 	values[i++] = BoolGetDatum(status->fenced_copy);
-	values[i++] = CStringGetTextDatum(phase_name(status->phase));
+	values[i++] =
+		CStringGetTextDatum(status->withheld ? "waiting for a standby" : phase_name(status->phase));
 	nulls[i] = status->since == 0;
 	values[i++] = TimestampTzGetDatum(status->since);
 	values[i++] = BoolGetDatum(status->troubled);

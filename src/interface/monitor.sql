@@ -60,6 +60,7 @@ SELECT s.state,
          WHEN 'fenced copy' THEN 'This outbox was made on another server or in another database. To publish from here, drop and create the extension.'
          WHEN 'broker unreachable' THEN 'Check that nats-server runs at outbox.nats_url; the relay tries again by itself and nothing is lost.'
          WHEN 'not authorized' THEN 'Check outbox.nats_user and the outbox.nats_*_file settings, and the user''s permissions at the broker.'
+         WHEN 'waiting for a standby' THEN 'Look into pg_stat_replication and synchronous_standby_names, or set outbox.publish_after = local; nothing is lost.'
          WHEN 'misconfigured' THEN 'Repair what the reason names, at the broker or in the settings; the relay tries again by itself.'
          ELSE CASE
            WHEN s.blocked_aggregates > 0 THEN 'Events wait behind dead letters: see outbox.blocked_aggregate, then call outbox.redrive or outbox.discard.'
@@ -80,6 +81,7 @@ SELECT s.state,
                  WHEN r.troubled AND r.verdict = 'unauthorized' THEN 'not authorized'
                  WHEN r.troubled AND r.verdict = 'misconfigured' THEN 'misconfigured'
                  WHEN r.troubled AND r.phase <> 'streaming' THEN 'broker unreachable'
+                 WHEN r.phase = 'waiting for a standby' THEN r.phase
                  WHEN r.phase <> 'streaming' THEN 'starting'
                  WHEN b.backlog > 0 THEN 'publishing'
                  ELSE 'idle'

@@ -109,7 +109,7 @@ outbox_relay_main(Datum arg)
 	if (worker->broker == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not prepare the NATS connection")));
-	outbox_bulletin_open(&worker->bulletin, worker->slot, worker->binding.stream);
+	outbox_bulletin_open(&worker->bulletin, worker->slot, worker->binding.stream, worker->store);
 	bind_settings(worker, false);
 	for (;;)
 	{
@@ -235,6 +235,8 @@ bind_settings(Worker *worker, bool reconnect)
 	outbox_store_announce_on(worker->store, outbox_settings.notify_channel);
 	outbox_store_block_on_refusal(worker->store,
 								  outbox_settings.on_refusal == OUTBOX_REFUSAL_BLOCK);
+	outbox_store_publish_after_standbys(worker->store, outbox_settings.publish_after ==
+														   OUTBOX_PUBLISH_AFTER_STANDBY);
 	worker->binding.reason[0] = '\0';
 	worker->housekeeping_at = 0;
 	if (worker->paused || !worker->identity.native || !outbox_binding_prepare(&worker->binding) ||

@@ -57,6 +57,7 @@ typedef struct OutboxRelayStatus
 	int code; /* the broker's code */
 	bool fenced_copy; /* the outbox belongs to another server or database */
 	bool troubled; /* something went wrong since the last success */
+	bool withheld; /* the synchronous standbys lack what is to be published */
 	char text[OUTBOX_TEXT_SIZE];
 	char stream[OUTBOX_TEXT_SIZE];
 	int64_t since; /* phase and cause are as they are */
