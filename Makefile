@@ -84,6 +84,7 @@ SQL = \
 	interface/control.sql \
 	interface/refusal.sql \
 	interface/schedule.sql \
+	interface/safety.sql \
 	interface/monitor.sql \
 	interface/replay.sql \
 	interface/erase.sql \

@@ -19,6 +19,13 @@ SELECT outbox.pause();
 ROLLBACK;
 SELECT outbox.wake();
 
+-- Nothing is in safe mode here.
+SELECT outbox.set_aside(42);
+SELECT outbox.set_aside(NULL);
+BEGIN READ ONLY;
+SELECT outbox.set_aside(42);
+ROLLBACK;
+
 -- Flushing waits for what was committed before, and for nothing else.
 BEGIN;
 SELECT outbox.emit('flush', '1', 'tested') > 0 AS emitted;
@@ -35,6 +42,7 @@ ROLLBACK;
 CREATE ROLE regress_outbox_operator;
 SET ROLE regress_outbox_operator;
 SELECT outbox.pause();
+SELECT outbox.set_aside(42);
 RESET ROLE;
 GRANT USAGE ON SCHEMA outbox TO regress_outbox_operator;
 GRANT EXECUTE ON FUNCTION outbox.pause(text), outbox.resume() TO regress_outbox_operator;

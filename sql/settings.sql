@@ -59,6 +59,7 @@ SELECT set_config('outbox.notify_channel', repeat('x', 64), false);
 SET outbox.notify_channel = 'orders';
 RESET outbox.notify_channel;
 SET outbox.envelope = 'xml';
+SET outbox.publish_after = 'never';
 SET outbox.publish_mode = 'maybe';
 SET outbox.notifier = 'listen';
 SET outbox.batch_size = 0;

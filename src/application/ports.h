@@ -22,6 +22,9 @@
 #include "domain/header.h"
 #include "domain/verdict.h"
 
+/* What fetch returns where there is more that must not be published yet. */
+#define OUTBOX_STORE_WITHHELD (-1)
+
 /*
  * The store: committed events in order, and how far they are settled.
  *
@@ -40,7 +43,8 @@ typedef struct OutboxStoreRoutine
 	 * max_events and, beyond the first, at most about max_bytes of payload and
 	 * headers.  Returns how many; 0 when the open interval holds no more, and,
 	 * if all of it is settled, when nothing new has committed.  What it returns
-	 * is committed and survives a crash of the database.  The memory that the
+	 * is committed and survives a crash of the database.  OUTBOX_STORE_WITHHELD
+	 * when what follows would not survive all that it shall: fetch again soon.  The memory that the
 	 * events point to is good until the next fetch or rewind.
 	 */
 	int (*fetch)(void *self, OutboxEvent *events, int max_events, size_t max_bytes);

@@ -9,6 +9,10 @@
 
 #include "application/settle.h"
 
+/* Microseconds between two looks at what is withheld. */
+#define WITHHELD_PAUSE_MIN INT64_C(2000)
+#define WITHHELD_PAUSE_MAX INT64_C(100000)
+
 typedef enum Offer
 {
 	OFFER_TAKEN, /* sent, or found stored */
@@ -19,6 +23,8 @@ typedef enum Offer
 
 static bool fetch_is_due(const OutboxRelay *relay, int64_t now);
 static void fetch(OutboxRelay *relay, int64_t now);
+static void note_withheld(OutboxRelay *relay, bool withheld, int64_t now);
+static void attend(const OutboxRelay *relay, int64_t at_hand);
 static void ask(OutboxRelay *relay);
 static bool pass_recalled(OutboxRelay *relay, const OutboxEvent *event, int64_t now);
 static Offer offer(OutboxRelay *relay, const OutboxEvent *event, int64_t now);
@@ -26,6 +32,7 @@ static OutboxFault seal(OutboxRelay *relay, const OutboxEvent *event);
 static bool has_room(const OutboxRelay *relay, const OutboxEvent *event);
 static OutboxSendResult hand_over(OutboxRelay *relay, const OutboxEvent *event, int64_t now);
 static Offer reject(OutboxRelay *relay, const OutboxEvent *event, OutboxFault fault, int64_t now);
+static Offer set_aside(OutboxRelay *relay, const OutboxEvent *event, const char *text, int64_t now);
 static size_t envelope_bytes(const OutboxRelay *relay);
 
 bool
@@ -88,13 +95,15 @@ outbox_publish_rewind(OutboxRelay *relay)
 	relay->slice_next = 0;
 	relay->drained = false;
 	relay->idle = false;
+	relay->withheld = false;
+	attend(relay, OUTBOX_AT_HAND_NOTHING);
 	relay->store->rewind(relay->store_self);
 }
 
 static bool
 fetch_is_due(const OutboxRelay *relay, int64_t now)
 {
-	if (relay->idle)
+	if (relay->idle || relay->withheld)
 		return relay->woken || now >= relay->poll_at;
 	return !relay->drained || relay->window.count == 0;
 }
@@ -102,19 +111,50 @@ fetch_is_due(const OutboxRelay *relay, int64_t now)
 static void
 fetch(OutboxRelay *relay, int64_t now)
 {
+	int count;
+
 	relay->woken = false;
 	relay->slice_next = 0;
 	relay->slice_count = 0;
-	relay->slice_count =
-		relay->store->fetch(relay->store_self, relay->slice, relay->options.batch_size,
-							relay->options.max_in_flight_bytes);
-	relay->drained = relay->slice_count == 0;
+	attend(relay, OUTBOX_AT_HAND_LOG);
+	count = relay->store->fetch(relay->store_self, relay->slice, relay->options.batch_size,
+								relay->options.max_in_flight_bytes);
+	attend(relay, OUTBOX_AT_HAND_NOTHING);
+	note_withheld(relay, count == OUTBOX_STORE_WITHHELD, now);
+	relay->slice_count = count > 0 ? count : 0;
+	relay->drained = count == 0;
 	relay->idle = relay->drained && relay->window.count == 0;
 	if (relay->idle)
 	{
 		relay->poll_at = now + relay->options.poll_interval;
 		outbox_settle_drained(relay, now);
 	}
+}
+
+/* Looks again soon, and less often the longer it lasts. */
+static void
+note_withheld(OutboxRelay *relay, bool withheld, int64_t now)
+{
+	int64_t pause;
+
+	if (withheld && !relay->withheld)
+		relay->withheld_since = now;
+	relay->withheld = withheld;
+	if (!withheld)
+		return;
+	pause = (now - relay->withheld_since) / 4;
+	if (pause < WITHHELD_PAUSE_MIN)
+		pause = WITHHELD_PAUSE_MIN;
+	if (pause > WITHHELD_PAUSE_MAX)
+		pause = WITHHELD_PAUSE_MAX;
+	relay->poll_at = now + pause;
+}
+
+static void
+attend(const OutboxRelay *relay, int64_t at_hand)
+{
+	if (relay->options.attend)
+		relay->options.attend(at_hand);
 }
 
 static void
@@ -148,6 +188,9 @@ offer(OutboxRelay *relay, const OutboxEvent *event, int64_t now)
 {
 	OutboxFault fault;
 
+	if (relay->options.attend && relay->window.count > 0)
+		return OFFER_BLOCKED;
+	attend(relay, event->id);
 	if (relay->recall.left > 0)
 	{
 		if (!outbox_window_has_room(&relay->window, relay->options.max_in_flight,
@@ -156,6 +199,9 @@ offer(OutboxRelay *relay, const OutboxEvent *event, int64_t now)
 		if (pass_recalled(relay, event, now))
 			return OFFER_TAKEN;
 	}
+	if (relay->options.set_aside == event->id)
+		return set_aside(relay, event, "set aside: the relay ended while it handled this event",
+						 now);
 	fault = seal(relay, event);
 	if (fault != OUTBOX_FAULT_NONE)
 		return reject(relay, event, fault, now);
@@ -239,18 +285,25 @@ hand_over(OutboxRelay *relay, const OutboxEvent *event, int64_t now)
 	return result;
 }
 
-/* Sets an event aside that cannot be sent, once it is the oldest. */
+/* Sets an event aside that cannot be sent. */
 static Offer
 reject(OutboxRelay *relay, const OutboxEvent *event, OutboxFault fault, int64_t now)
 {
 	char number[64];
-	OutboxReason reason = {OUTBOX_VERDICT_REFUSED, 0, number};
+
+	snprintf(number, sizeof(number), "not legal as a message: fault %d", (int) fault);
+	return set_aside(relay, event, relay->options.explain ? relay->options.explain(fault) : number,
+					 now);
+}
+
+/* Makes the event a dead letter, once it is the oldest. */
+static Offer
+set_aside(OutboxRelay *relay, const OutboxEvent *event, const char *text, int64_t now)
+{
+	OutboxReason reason = {OUTBOX_VERDICT_REFUSED, 0, text};
 
 	if (relay->window.count > 0)
 		return OFFER_BLOCKED;
-	snprintf(number, sizeof(number), "not legal as a message: fault %d", (int) fault);
-	if (relay->options.explain)
-		reason.text = relay->options.explain(fault);
 	outbox_settle_refused(relay, event->position, &reason, now);
 	outbox_publish_rewind(relay);
 	return OFFER_SET_ASIDE;

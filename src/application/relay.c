@@ -119,6 +119,8 @@ outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report)
 	if (delivery->phase == OUTBOX_DELIVERY_OFFLINE)
 		report->next_retry_at = delivery->retry_at;
 	report->idle = relay->idle;
+	if (relay->withheld)
+		report->withheld_since = relay->withheld_since;
 	report->in_flight = relay->window.count;
 	report->in_flight_bytes = relay->window.bytes;
 	report->last_sequence = relay->fence.highest;
@@ -294,6 +296,9 @@ begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now)
 {
 	relay->facts = *facts;
 	relay->counters.epochs++;
+	/* What is to be set aside may be stored already: then it is not. */
+	if (relay->options.set_aside != 0)
+		outbox_fence_conflict(&relay->fence);
 	if (outbox_fence_open(&relay->fence, facts->last_sequence, facts->created) ==
 		OUTBOX_FENCE_SETBACK)
 		relay->counters.setbacks++;
@@ -364,7 +369,7 @@ plan(const OutboxRelay *relay, int64_t now)
 	else if (streaming(relay))
 	{
 		step.busy = outbox_publish_is_due(relay, now) || halt_is_reached(relay) || relay->queued;
-		if (relay->idle)
+		if (relay->idle || (relay->withheld && !relay->halt.set))
 			step.wake_at = relay->poll_at;
 		step.wake_at = earlier(step.wake_at, overdue_at(relay));
 	}

@@ -25,6 +25,7 @@
 #include "domain/envelope.h"
 #include "domain/fence.h"
 #include "domain/recall.h"
+#include "domain/suspicion.h"
 #include "domain/window.h"
 
 /* The most events that are fetched at once; options may ask for fewer. */
@@ -46,6 +47,13 @@ typedef struct OutboxRelayOptions
 
 	/* Words for a fault of sealing, for the dead letter; NULL: its number. */
 	const char *(*explain)(OutboxFault fault);
+
+	/*
+	 * Told what is at hand (domain/suspicion.h) before it is touched; then one
+	 * event is handled at a time.  NULL: nobody wants to know.
+	 */
+	void (*attend)(int64_t at_hand);
+	int64_t set_aside; /* id of an event to refuse unseen, 0: none */
 } OutboxRelayOptions;
 
 typedef struct OutboxRelayStep
@@ -82,6 +90,7 @@ typedef struct OutboxRelayReport
 	uint32_t attempt; /* tries that failed since the last progress */
 	int64_t next_retry_at; /* 0 unless offline */
 	bool idle; /* all that was committed is settled */
+	int64_t withheld_since; /* the store lets nothing out, 0: it does */
 	int in_flight; /* messages */
 	size_t in_flight_bytes;
 	uint64_t last_sequence; /* the highest that the relay knows of the stream */
@@ -127,9 +136,11 @@ typedef struct OutboxRelay
 	bool woken; /* something may have committed since the fetch */
 	bool idle; /* all is settled and the store had nothing more */
 	bool drained; /* the open interval holds no more */
+	bool withheld; /* the store has more that must not be published yet */
+	int64_t withheld_since;
 	bool blocked; /* the next event waits for an answer */
 	bool dirty; /* settled more than was persisted */
-	int64_t poll_at; /* when idle: when to look again */
+	int64_t poll_at; /* when idle, or when withheld: when to look again */
 	int64_t persisted_at;
 
 	OutboxRecall recall;

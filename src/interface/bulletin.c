@@ -11,18 +11,24 @@
 
 #include "interface/bulletin.h"
 
+/* Standbys that lag for less than this are nothing to tell of. */
+#define WITHHELD_US INT64CONST(2000000)
+
 static void log_capture(OutboxBulletin *bulletin, bool captures);
+static void tell_withheld(const OutboxBulletin *bulletin, OutboxRelayStatus *status, int64_t since);
 static void tell(OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void log_change(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static bool same_state(const OutboxRelayStatus *a, const OutboxRelayStatus *b);
 
 void
-outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream)
+outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream,
+					 const OutboxStore *store)
 {
 	memset(bulletin, 0, sizeof(*bulletin));
 	bulletin->slot = slot;
 	bulletin->stream = stream;
+	bulletin->store = store;
 	bulletin->status.phase = -1;
 }
 
@@ -57,6 +63,9 @@ outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, int64_
 	status.max_payload = report.facts.max_payload > 0 ? report.facts.max_payload : -1;
 	status.max_message_size =
 		report.facts.max_message_size > 0 ? report.facts.max_message_size : -1;
+	if (!report.troubled && report.withheld_since != 0 &&
+		now - report.withheld_since >= WITHHELD_US)
+		tell_withheld(bulletin, &status, wall - (now - report.withheld_since));
 	outbox_shared_set_limits(bulletin->slot, status.max_payload, status.max_message_size);
 	tell(bulletin, &status);
 	log_capture(bulletin, report.facts.captures_broadcasts);
@@ -79,6 +88,14 @@ outbox_bulletin_misfit(OutboxBulletin *bulletin, bool fenced_copy, const char *r
 	status.max_payload = -1;
 	status.max_message_size = -1;
 	tell(bulletin, &status);
+}
+
+static void
+tell_withheld(const OutboxBulletin *bulletin, OutboxRelayStatus *status, int64_t since)
+{
+	status->withheld = true;
+	status->since = since;
+	outbox_store_explain_withheld(bulletin->store, status->text, sizeof(status->text));
 }
 
 static void
@@ -112,6 +129,10 @@ log_change(const OutboxBulletin *bulletin, const OutboxRelayStatus *status)
 		ereport(LOG, (errmsg("relay cannot publish: %s", status->text)));
 	else if (!status->troubled && before->troubled)
 		ereport(LOG, (errmsg("relay publishes again to stream \"%s\"", status->stream)));
+	else if (status->withheld && !before->withheld)
+		ereport(LOG, (errmsg("relay waits for synchronous standbys: %s", status->text)));
+	else if (!status->withheld && before->withheld)
+		ereport(LOG, (errmsg("relay waits for synchronous standbys no longer")));
 	else if (!status->troubled && status->phase == OUTBOX_DELIVERY_STREAMING &&
 			 before->phase != status->phase && before->published == 0)
 		ereport(LOG, (errmsg("relay is connected to stream \"%s\"", status->stream)));
@@ -124,6 +145,8 @@ show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status)
 
 	if (status->troubled)
 		snprintf(activity, sizeof(activity), "cannot publish: %s", status->text);
+	else if (status->withheld)
+		snprintf(activity, sizeof(activity), "waiting for a standby");
 	else if (status->phase == OUTBOX_DELIVERY_STREAMING)
 		snprintf(activity, sizeof(activity), "publishing to stream %s", status->stream);
 	else
@@ -134,6 +157,7 @@ show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status)
 static bool
 same_state(const OutboxRelayStatus *a, const OutboxRelayStatus *b)
 {
-	return a->phase == b->phase && a->troubled == b->troubled && a->cause == b->cause &&
-		   a->code == b->code && strcmp(a->text, b->text) == 0;
+	return a->phase == b->phase && a->troubled == b->troubled && a->withheld == b->withheld &&
+		   a->cause == b->cause && a->code == b->code &&
+		   (a->withheld || strcmp(a->text, b->text) == 0);
 }

@@ -10,17 +10,20 @@
 
 #include "application/relay.h"
 #include "infrastructure/postgres/shared.h"
+#include "infrastructure/postgres/store.h"
 
 typedef struct OutboxBulletin
 {
 	int slot;
 	const char *stream;
+	const OutboxStore *store;
 	OutboxRelayStatus status; /* as told last */
 	bool captures_broadcasts; /* the same */
 } OutboxBulletin;
 
-/* Begins to tell of the relay in this slot; stream must stay. */
-extern void outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream);
+/* Begins to tell of the relay in this slot; stream and store must stay. */
+extern void outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream,
+								 const OutboxStore *store);
 
 /* Tells how the relay stands; logs changes of state only.  now is the relay's clock. */
 extern void outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, int64_t now);

@@ -51,7 +51,7 @@ outbox_control_resume(PG_FUNCTION_ARGS)
 {
 	outbox_record_require_writable("outbox.resume()");
 	run("DELETE FROM outbox.paused", (Datum) 0, true);
-	outbox_wakeup_announce_here();
+	outbox_wakeup_pardon_here(0);
 	PG_RETURN_VOID();
 }
 

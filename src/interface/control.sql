@@ -10,7 +10,8 @@ CREATE FUNCTION outbox.resume() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'outbox_control_resume';
 COMMENT ON FUNCTION outbox.resume() IS
-'Ends outbox.pause when the transaction commits; does nothing when publishing is not paused. Errors: 25006 a read-only transaction, 0A000 when its transaction is prepared.';
+'Ends outbox.pause, and safe mode, when the transaction commits; does nothing when publishing is neither paused nor in safe mode. '
+'After safe mode the relay publishes one event at a time for a while, and one more crash brings it back there. Errors: 25006 a read-only transaction, 0A000 when its transaction is prepared.';
 
 CREATE FUNCTION outbox.wake() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -8,7 +8,8 @@
  * announces a change.  The launcher itself is connected to no database, runs no
  * domain code and never touches libnats: a crash of any worker resets the whole
  * server, so relays are dynamic workers that PostgreSQL never restarts, and the
- * launcher starts them again at a slowing pace.
+ * launcher starts them again at a slowing pace; and not at all when they have
+ * crashed some times in a row (safe mode), which their marks tell it after a reset.
  */
 #include "postgres.h"
 
@@ -33,6 +34,7 @@
 #include "utils/wait_event.h"
 
 #include "infrastructure/postgres/compat.h"
+#include "infrastructure/postgres/mark.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
 #include "interface/launcher.h"
@@ -70,6 +72,8 @@ static void send_away(int slot, const OutboxSlotInfo *info);
 static TimestampTz consider(const Database *database);
 static void after_end(int slot, const OutboxSlotInfo *info);
 static bool allowed(const char *database);
+static bool stays_down(const Database *database);
+static void word(char *reason, size_t size, const OutboxMark *mark);
 static TimestampTz start(const Database *database);
 static void look_again(void);
 
@@ -242,6 +246,7 @@ release_dropped(List *databases)
 		else if (info.holds == 0)
 		{
 			outbox_queue_forget(slot);
+			outbox_mark_forget(info.database);
 			outbox_shared_release(slot);
 		}
 	}
@@ -285,11 +290,14 @@ consider(const Database *database)
 		outbox_shared_set_state(slot, OUTBOX_SLOT_EXCLUDED);
 		return DT_NOEND;
 	}
-	if (info.state == OUTBOX_SLOT_ABSENT || info.state == OUTBOX_SLOT_DISABLED)
+	if (info.state == OUTBOX_SLOT_ABSENT || info.state == OUTBOX_SLOT_DISABLED ||
+		info.state == OUTBOX_SLOT_SAFE_MODE)
 		return DT_NOEND;
 	/* A clock that has been set back would make it wait for longer than it was told to. */
 	wait = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), info.start_after);
-	return wait > 0 && wait <= RESTART_MAX_MS ? info.start_after : start(database);
+	if (wait > 0 && wait <= RESTART_MAX_MS)
+		return info.start_after;
+	return stays_down(database) ? DT_NOEND : start(database);
 }
 
 /* The relay has ended: on purpose, which it has said in its state, or not. */
@@ -333,6 +341,48 @@ allowed(const char *database)
 		if (strcmp(lfirst(cell), database) == 0 || strcmp(lfirst(cell), "*") == 0)
 			return true;
 	return false;
+}
+
+/* Looks how the last relay ended; true: there shall be no next one. */
+static bool
+stays_down(const Database *database)
+{
+	OutboxMark mark;
+	OutboxRelayStatus before;
+	int64_t set_aside;
+	char reason[OUTBOX_TEXT_SIZE];
+
+	if (outbox_shared_take_pardon(database->slot, &set_aside))
+		outbox_mark_pardon(database->oid, set_aside);
+	outbox_mark_judge(database->oid, &mark);
+	if (!outbox_suspicion_is_grave(&mark.suspicion))
+		return false;
+	word(reason, sizeof(reason), &mark);
+	outbox_shared_status(database->slot, &before);
+	outbox_shared_keep_down(database->slot, mark.suspicion.suspect, reason);
+	if (strcmp(before.text, reason) != 0)
+		ereport(WARNING, (errmsg("relay for database \"%s\" stays down: %s",
+								 NameStr(database->name), reason),
+						  errhint("Remove the cause and call outbox.resume() in that database, or "
+								  "outbox.set_aside() with the event.")));
+	return true;
+}
+
+static void
+word(char *reason, size_t size, const OutboxMark *mark)
+{
+	int64_t suspect = mark->suspicion.suspect;
+	char place[64] = "";
+	char cause[64] = "killed from outside";
+
+	if (suspect > 0)
+		snprintf(place, sizeof(place), " while it handled event " INT64_FORMAT, suspect);
+	else if (suspect == OUTBOX_AT_HAND_LOG)
+		strlcpy(place, " while it read the log", sizeof(place));
+	if (mark->signal != 0)
+		snprintf(cause, sizeof(cause), "by signal %d", mark->signal);
+	snprintf(reason, size, "it has crashed %d times in a row, the last time %s%s",
+			 mark->suspicion.ends, cause, place);
 }
 
 static TimestampTz

@@ -60,7 +60,8 @@ fill_slot(Datum *values, bool *nulls, int slot)
 	nulls[3] = info.pid == 0;
 	values[4] = Int32GetDatum(info.failures);
 	nulls[4] = false;
-	if (info.pid == 0)
+	/* In safe mode the launcher speaks for it. */
+	if (info.pid == 0 && info.state != OUTBOX_SLOT_SAFE_MODE)
 		return;
 	outbox_shared_status(slot, &status);
 	fill_status(values + 5, nulls + 5, &status);
@@ -73,7 +74,8 @@ fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status)
 
 	memset(nulls, false, sizeof(bool) * (STATE_COLUMNS - 5));
 	values[i++] = BoolGetDatum(status->fenced_copy);
-	values[i++] = CStringGetTextDatum(phase_name(status->phase));
+	values[i++] =
+		CStringGetTextDatum(status->withheld ? "waiting for a standby" : phase_name(status->phase));
 	nulls[i] = status->since == 0;
 	values[i++] = TimestampTzGetDatum(status->since);
 	values[i++] = BoolGetDatum(status->troubled);
@@ -122,6 +124,8 @@ worker_name(OutboxSlotState state)
 			return "running";
 		case OUTBOX_SLOT_FAILED:
 			return "failed";
+		case OUTBOX_SLOT_SAFE_MODE:
+			return "safe mode";
 	}
 	return "unknown";
 }

@@ -55,10 +55,12 @@ SELECT s.state,
          WHEN 'disabled' THEN 'ALTER DATABASE ... SET outbox.enabled = on, then reload the configuration.'
          WHEN 'paused' THEN 'SELECT outbox.resume();'
          WHEN 'no free worker slot' THEN 'Raise max_worker_processes and restart PostgreSQL; each database needs one worker.'
+         WHEN 'safe mode' THEN 'The server log has the crashes. SELECT outbox.resume() tries again; SELECT outbox.set_aside(event_id) goes on without the event.'
          WHEN 'failing' THEN 'Look for the relay''s error in the server log; it is started again by itself.'
          WHEN 'fenced copy' THEN 'This outbox was made on another server or in another database. To publish from here, drop and create the extension.'
          WHEN 'broker unreachable' THEN 'Check that nats-server runs at outbox.nats_url; the relay tries again by itself and nothing is lost.'
          WHEN 'not authorized' THEN 'Check outbox.nats_user and the outbox.nats_*_file settings, and the user''s permissions at the broker.'
+         WHEN 'waiting for a standby' THEN 'Look into pg_stat_replication and synchronous_standby_names, or set outbox.publish_after = local; nothing is lost.'
          WHEN 'misconfigured' THEN 'Repair what the reason names, at the broker or in the settings; the relay tries again by itself.'
          ELSE CASE
            WHEN s.blocked_aggregates > 0 THEN 'Events wait behind dead letters: see outbox.blocked_aggregate, then call outbox.redrive or outbox.discard.'
@@ -71,7 +73,7 @@ SELECT s.state,
                CASE
                  WHEN pg_catalog.pg_is_in_recovery() THEN 'standby'
                  WHEN NOT r.preloaded THEN 'not preloaded'
-                 WHEN r.worker IN ('excluded', 'disabled', 'no free worker slot') THEN r.worker
+                 WHEN r.worker IN ('excluded', 'disabled', 'no free worker slot', 'safe mode') THEN r.worker
                  WHEN p.paused_at IS NOT NULL THEN 'paused'
                  WHEN r.worker = 'failed' THEN 'failing'
                  WHEN r.worker <> 'running' OR r.pid IS NULL THEN 'starting'
@@ -79,6 +81,7 @@ SELECT s.state,
                  WHEN r.troubled AND r.verdict = 'unauthorized' THEN 'not authorized'
                  WHEN r.troubled AND r.verdict = 'misconfigured' THEN 'misconfigured'
                  WHEN r.troubled AND r.phase <> 'streaming' THEN 'broker unreachable'
+                 WHEN r.phase = 'waiting for a standby' THEN r.phase
                  WHEN r.phase <> 'streaming' THEN 'starting'
                  WHEN b.backlog > 0 THEN 'publishing'
                  ELSE 'idle'

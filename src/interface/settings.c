@@ -95,6 +95,11 @@ static const struct config_enum_entry envelopes[] = {
 	{"plain", OUTBOX_ENVELOPE_PLAIN, false},
 	{NULL, 0, false}};
 
+static const struct config_enum_entry publish_moments[] = {
+	{"local", OUTBOX_PUBLISH_AFTER_LOCAL, false},
+	{"standby", OUTBOX_PUBLISH_AFTER_STANDBY, false},
+	{NULL, 0, false}};
+
 static const struct config_enum_entry publish_modes[] = {{"fenced", OUTBOX_PUBLISH_FENCED, false},
 														 {"shared", OUTBOX_PUBLISH_SHARED, false},
 														 {NULL, 0, false}};
@@ -162,6 +167,10 @@ static const ChoiceRow choices[] = {
 	{"outbox.on_refusal", "What a refused event means for later ones of its aggregate.",
 	 "block: they wait until it is sent again or given up; skip: they pass.",
 	 &outbox_settings.on_refusal, OUTBOX_REFUSAL_BLOCK, refusal_policies},
+	{"outbox.publish_after", "What must have an event before it is published.",
+	 "local: this server's disk; standby: the synchronous standbys, too, whatever "
+	 "synchronous_commit was.",
+	 &outbox_settings.publish_after, OUTBOX_PUBLISH_AFTER_LOCAL, publish_moments},
 	{"outbox.publish_mode", "Whether the stream is this relay's alone.",
 	 "fenced: it is, and each message names the sequence it must follow; shared: others write "
 	 "to it, too, and message ids remove duplicates.",

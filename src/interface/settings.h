@@ -34,6 +34,7 @@ typedef struct OutboxSettings
 	char *broadcast_template;
 	int envelope; /* OutboxEnvelopeMode */
 	int publish_mode; /* OutboxPublishMode */
+	int publish_after; /* OutboxPublishAfter */
 	int notifier; /* OutboxNotifier */
 	int on_refusal; /* OutboxRefusalPolicy */
 	char *notify_channel; /* '': off */
@@ -61,6 +62,12 @@ typedef enum OutboxPublishMode
 	OUTBOX_PUBLISH_FENCED, /* the stream is ours alone */
 	OUTBOX_PUBLISH_SHARED /* others write to the stream, too */
 } OutboxPublishMode;
+
+typedef enum OutboxPublishAfter
+{
+	OUTBOX_PUBLISH_AFTER_LOCAL, /* durable here */
+	OUTBOX_PUBLISH_AFTER_STANDBY /* and on the synchronous standbys */
+} OutboxPublishAfter;
 
 typedef enum OutboxNotifier
 {

@@ -94,7 +94,7 @@ after(Node *command)
 	{
 		case T_CreateExtensionStmt:
 			if (strcmp(((CreateExtensionStmt *) command)->extname, "cleanoutbox") == 0)
-				outbox_wakeup_announce_here();
+				outbox_wakeup_pardon_here(0);
 			break;
 		case T_DropStmt:
 			if (drops_us((DropStmt *) command))

@@ -38,6 +38,7 @@
 #include "infrastructure/postgres/store.h"
 #include "interface/binding.h"
 #include "interface/bulletin.h"
+#include "interface/caution.h"
 #include "interface/settings.h"
 #include "interface/waiter.h"
 
@@ -64,6 +65,7 @@ typedef struct Worker
 	int64_t housekeeping_at; /* when to look after the ring again */
 	OutboxSchedule schedule;
 	OutboxBulletin bulletin;
+	OutboxCaution caution;
 	bool paused; /* by outbox.pause */
 } Worker;
 
@@ -101,6 +103,7 @@ outbox_relay_main(Datum arg)
 		leave(worker, OUTBOX_SLOT_DISABLED);
 
 	MemoryContextSwitchTo(TopMemoryContext);
+	outbox_caution_begin(&worker->caution, MyDatabaseId, now_us());
 	worker->store = outbox_store_create();
 	worker->queue = outbox_queue_open();
 	outbox_ring_load(&worker->ring, worker->slot);
@@ -109,7 +112,7 @@ outbox_relay_main(Datum arg)
 	if (worker->broker == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not prepare the NATS connection")));
-	outbox_bulletin_open(&worker->bulletin, worker->slot, worker->binding.stream);
+	outbox_bulletin_open(&worker->bulletin, worker->slot, worker->binding.stream, worker->store);
 	bind_settings(worker, false);
 	for (;;)
 	{
@@ -121,6 +124,7 @@ outbox_relay_main(Datum arg)
 static void
 leave_without_handlers(int code, Datum arg)
 {
+	outbox_mark_end(code);
 	_exit(code);
 }
 
@@ -236,12 +240,15 @@ bind_settings(Worker *worker, bool reconnect)
 	outbox_store_announce_on(worker->store, outbox_settings.notify_channel);
 	outbox_store_block_on_refusal(worker->store,
 								  outbox_settings.on_refusal == OUTBOX_REFUSAL_BLOCK);
+	outbox_store_publish_after_standbys(worker->store, outbox_settings.publish_after ==
+														   OUTBOX_PUBLISH_AFTER_STANDBY);
 	worker->binding.reason[0] = '\0';
 	worker->housekeeping_at = 0;
 	if (worker->paused || !worker->identity.native || !outbox_binding_prepare(&worker->binding) ||
 		!outbox_binding_broker(&worker->binding, worker->broker))
 		return;
 	outbox_binding_relay(&worker->binding, &worker->options);
+	outbox_caution_apply(&worker->caution, &worker->options);
 	if (worker->relay)
 	{
 		outbox_relay_reconfigure(worker->relay, &worker->options, reconnect, now_us());
@@ -275,6 +282,8 @@ turn(Worker *worker)
 			outbox_bulletin_relay(&worker->bulletin, worker->relay, now_us());
 		if (now_us() >= worker->housekeeping_at)
 			keep_house(worker);
+		if (outbox_caution_ends(&worker->caution, worker->relay, now_us()))
+			bind_settings(worker, false);
 	}
 	else
 		timeout = stand_still(worker);

@@ -140,6 +140,8 @@ fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes)
 	store->fetches++;
 	while (count == 0 && make_ready(store, &looked))
 	{
+		if (store->withholding && !store->releasing)
+			return OUTBOX_STORE_WITHHELD;
 		store->flushed = store->lsn;
 		while (store->next < store->entry_count && count < max_events && bytes < max_bytes)
 		{

@@ -104,6 +104,7 @@ typedef struct FakeStore
 	uint64_t flushed;
 	FakeCursor saved[2]; /* the last persisted, and a durable one */
 	bool blocking; /* refused events hold their aggregate */
+	bool withholding; /* nothing of the log may be published for now */
 
 	/* the store's process */
 	FakeCursor cursor;

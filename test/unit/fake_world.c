@@ -343,6 +343,13 @@ world_run_until(int64_t end)
 }
 
 void
+world_attend(int64_t at_hand)
+{
+	if (at_hand > 0 && world.relay.window.count > 0)
+		world_fail("event %lld at hand, and others in flight", (long long) at_hand);
+}
+
+void
 world_listen(void)
 {
 	world.store.on_settle = heard_of_settle;

@@ -11,7 +11,8 @@
  *	  dead letter that was given up;
  *	- at or below the floor nothing is stored that is not settled, as long as the
  *	  broker keeps what it has stored;
- *	- limits of what is in flight; no spinning;
+ *	- limits of what is in flight, which is nothing when a careful relay takes an event
+ *	  in hand; no spinning;
  *	- every broadcast, of which there are some at any time, has met one fate;
  *	- no second copy within the duplicate window, or at all where the plan promises
  *	  it (world_promises_once).
@@ -112,6 +113,9 @@ extern void world_note(const char *format, ...) __attribute__((format(printf, 1,
 
 /* Lets the fakes tell the world. */
 extern void world_listen(void);
+
+/* The careful relay tells what is at hand. */
+extern void world_attend(int64_t at_hand);
 
 /* A new process of the relay; and the end of one, whose counts must be right. */
 extern void world_start_relay(void);

@@ -58,6 +58,7 @@ draw_options(void)
 	options->max_in_flight_bytes = world_chance(200) ? (size_t) (1 + world_up_to(6000)) : 1 << 20;
 	options->batch_size = 1 + world_up_to(15);
 	options->fenced = world.plan.fenced;
+	options->attend = world_chance(100) ? world_attend : NULL;
 	options->envelope = (OutboxEnvelopeOptions){.mode = OUTBOX_ENVELOPE_PLAIN,
 												.template = &subject_template,
 												.database = "shop",
@@ -303,6 +304,8 @@ act(void)
 		lose_messages();
 	else if (world_chance(15))
 		reload();
+	else if (world_chance(30))
+		world.store.withholding = !world.store.withholding;
 	else if (world_chance(20))
 		world_run_until(world.now + (world_up_to(2000)) * MS);
 	else
@@ -318,6 +321,7 @@ mend(void)
 	world_note("all is mended");
 	world.broker.odds = (FakeOdds){.latency = 5 * MS};
 	memset(&world.broker.trouble, 0, sizeof(world.broker.trouble));
+	world.store.withholding = false;
 	while (world.running_count > 0)
 		finish(0, world_chance(700));
 	while (!(world.relay.idle && storm_all_settled() && !world.relay.dirty))

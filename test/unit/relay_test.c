@@ -283,6 +283,65 @@ a_dead_letter_is_durable_before_anything_after_it_is_sent(void **state)
 	assert_int_equal(desk.relay.counters.sent, 3);
 }
 
+static void
+what_is_withheld_waits_and_is_not_idle(void **state)
+{
+	uint64_t fetches;
+
+	(void) state;
+	desk_run(SECOND);
+	desk.store.withholding = true;
+	desk_commit_and_wake(0, 3, FAKE_PLAIN, 10);
+	desk_run(10 * SECOND);
+	assert_int_equal(desk.broker.stream.count, 0);
+	assert_false(desk.report.idle);
+	assert_false(desk.report.troubled);
+	assert_in_range(desk.now - desk.report.withheld_since, 10 * SECOND - 100 * MS, 10 * SECOND);
+	fetches = desk.store.fetches;
+	desk_run(10 * SECOND);
+	assert_in_range(desk.store.fetches - fetches, 90, 110);
+	desk.store.withholding = false;
+	desk_run(200 * MS);
+	assert_true(desk_stream_is((int64_t[]){1, 2, 3}, 3));
+	assert_int_equal(desk.report.withheld_since, 0);
+	assert_true(desk.report.idle);
+}
+
+static void
+what_is_withheld_briefly_comes_at_once(void **state)
+{
+	(void) state;
+	desk_run(SECOND);
+	desk.store.withholding = true;
+	desk_commit_and_wake(0, 1, FAKE_PLAIN, 10);
+	desk_run(4 * MS);
+	desk.store.withholding = false;
+	desk_run(10 * MS);
+	assert_int_equal(desk.report.counters.published, 1);
+}
+
+static void
+the_floor_stays_while_events_are_withheld(void **state)
+{
+	(void) state;
+	desk_commit(0, 1, FAKE_PLAIN, 10);
+	desk_run(SECOND);
+	desk.broker.odds.lose_answer = 1000;
+	desk_commit_and_wake(0, 3, FAKE_PLAIN, 10);
+	desk_run(SECOND);
+	assert_int_equal(desk.broker.stream.count, 4);
+	desk.broker.odds.lose_answer = 0;
+	fake_store_restart(&desk.store);
+	desk_start();
+	desk.store.withholding = true;
+	desk_run(5 * SECOND);
+	desk.store.withholding = false;
+	desk_run(5 * SECOND);
+	assert_true(desk_stream_is((int64_t[]){1, 2, 3, 4}, 4));
+	assert_int_equal(desk.report.counters.duplicates, 3);
+	assert_int_equal(desk.report.counters.failures, 0);
+}
+
 int
 main(void)
 {
@@ -304,6 +363,9 @@ main(void)
 		cmocka_unit_test_setup(what_the_stream_will_not_take_is_known_before, desk_set_up),
 		cmocka_unit_test_setup(a_dead_letter_is_durable_before_anything_after_it_is_sent,
 							   desk_set_up),
+		cmocka_unit_test_setup(what_is_withheld_waits_and_is_not_idle, desk_set_up),
+		cmocka_unit_test_setup(what_is_withheld_briefly_comes_at_once, desk_set_up),
+		cmocka_unit_test_setup(the_floor_stays_while_events_are_withheld, desk_set_up),
 	};
 
 	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);

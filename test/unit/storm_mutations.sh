@@ -62,9 +62,13 @@ mutate "a refused event leaves no dead letter" application/settle.c \
 mutate "a refused event does not wait for those before it" application/relay.c \
 	'/^halt_is_reached/,/^}/s/return .*/return relay->halt.set;/'
 mutate "an event that cannot be sent does not wait for those before it" application/publish.c \
-	'/^reject(/,/^}/s/relay->window.count > 0/false/'
+	'/^set_aside(/,/^}/s/relay->window.count > 0/false/'
 mutate "what was fetched behind a refused event is sent" application/publish.c \
-	'/^reject(/,/^}/s/outbox_publish_rewind(relay);/relay->blocked = false;/;s/== OFFER_SET_ASIDE)/== OFFER_SET_ASIDE \&\& relay->slice_count == 0)/;s/if (outcome != OFFER_TAKEN)/if (outcome != OFFER_TAKEN \&\& outcome != OFFER_SET_ASIDE)/'
+	'/^set_aside(/,/^}/s/outbox_publish_rewind(relay);/relay->blocked = false;/;s/== OFFER_SET_ASIDE)/== OFFER_SET_ASIDE \&\& relay->slice_count == 0)/;s/if (outcome != OFFER_TAKEN)/if (outcome != OFFER_TAKEN \&\& outcome != OFFER_SET_ASIDE)/'
+mutate "what is withheld counts as nothing" application/publish.c \
+	's/relay->drained = count == 0/relay->drained = count <= 0/'
+mutate "a careful relay has several events in hand" application/publish.c \
+	's/if (relay->options.attend && relay->window.count > 0)/if (false)/'
 mutate "the dead letter is not counted" application/settle.c '/counters.refused++/d'
 mutate "events of an aggregate overtake each other on a shared stream" application/publish.c \
 	's/return outbox_window_gate_open.*/return true;/'

@@ -8,7 +8,7 @@
  *
  * Signals.  Attempts are started with every signal blocked, so that neither they
  * nor the threads that the library starts from them ever run a handler of the
- * process.
+ * process; but for those of a crash, which the process may want to take note of.
  *
  * Time.  An attempt divides its time among the servers.  When it is over, the
  * main thread reports failure by itself: name resolution knows no limit, and
@@ -227,15 +227,18 @@ outbox_nats_connector_wake(OutboxNatsConnector *connector)
 	set_timer(connector, 0);
 }
 
-/* Starts the thread with every signal blocked; false: there is none. */
+/* Starts the thread with its signals blocked; false: there is none. */
 static bool
 spawn(Attempt *attempt)
 {
+	static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGABRT};
 	sigset_t all;
 	sigset_t before;
 	int failed;
 
 	sigfillset(&all);
+	for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
+		sigdelset(&all, crashes[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	failed = pthread_create(&attempt->thread, NULL, run, attempt);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -12,11 +12,15 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "infrastructure/postgres/catalog.h"
+
+static void report_missing(const char *name);
 
 uint32_t
 outbox_catalog_relation(const char *name)
@@ -25,9 +29,18 @@ outbox_catalog_relation(const char *name)
 	Oid relation = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 
 	if (!OidIsValid(relation))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("relation \"outbox.%s\" does not exist", name),
-						errhint("Run CREATE EXTENSION cleanoutbox in this database.")));
+		report_missing(name);
+	return relation;
+}
+
+uint32_t
+outbox_catalog_lock(const char *name, int mode)
+{
+	Oid relation = outbox_catalog_relation(name);
+
+	LockRelationOid(relation, mode);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)))
+		report_missing(name);
 	return relation;
 }
 
@@ -69,4 +82,12 @@ outbox_catalog_owner(void)
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return owner;
+}
+
+static void
+report_missing(const char *name)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+					errmsg("relation \"outbox.%s\" does not exist", name),
+					errhint("Run CREATE EXTENSION cleanoutbox in this database.")));
 }

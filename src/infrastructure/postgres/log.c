@@ -34,13 +34,14 @@ outbox_log_append(const OutboxDraft *draft)
 int64_t
 outbox_log_draw_id(void)
 {
-	return nextval_internal(outbox_catalog_relation("event_id_seq"), false);
+	/* DROP EXTENSION may just have run. */
+	return nextval_internal(outbox_catalog_lock("event_id_seq", RowExclusiveLock), false);
 }
 
 void
 outbox_log_lock_ids(void)
 {
-	LockRelationOid(outbox_catalog_relation("event_id_seq"), RowExclusiveLock);
+	(void) outbox_catalog_lock("event_id_seq", RowExclusiveLock);
 }
 
 void

@@ -180,6 +180,48 @@ outbox_shared_announce_all(void)
 }
 
 void
+outbox_shared_keep_down(int slot, int64_t suspect, const char *reason)
+{
+	Slot *target = &shared->slots[slot];
+
+	outbox_shared_set_state(slot, OUTBOX_SLOT_SAFE_MODE);
+	SpinLockAcquire(&target->mutex);
+	target->info.suspect = suspect;
+	memset(&target->status, 0, sizeof(target->status));
+	strlcpy(target->status.text, reason, sizeof(target->status.text));
+	SpinLockRelease(&target->mutex);
+}
+
+void
+outbox_shared_pardon(uint32_t database, int64_t set_aside)
+{
+	int slot = outbox_shared_find(database);
+
+	if (slot == OUTBOX_NO_SLOT)
+		return;
+	SpinLockAcquire(&shared->slots[slot].mutex);
+	shared->slots[slot].info.pardoned = true;
+	if (set_aside != 0)
+		shared->slots[slot].info.set_aside = set_aside;
+	SpinLockRelease(&shared->slots[slot].mutex);
+}
+
+bool
+outbox_shared_take_pardon(int slot, int64_t *set_aside)
+{
+	Slot *target = &shared->slots[slot];
+	bool pardoned;
+
+	SpinLockAcquire(&target->mutex);
+	pardoned = target->info.pardoned;
+	*set_aside = target->info.set_aside;
+	target->info.pardoned = false;
+	target->info.set_aside = 0;
+	SpinLockRelease(&target->mutex);
+	return pardoned;
+}
+
+void
 outbox_shared_leave(int slot, OutboxSlotState state)
 {
 	Slot *target = &shared->slots[slot];

@@ -30,7 +30,8 @@ typedef enum OutboxSlotState
 	OUTBOX_SLOT_DISABLED, /* outbox.enabled is off in the database */
 	OUTBOX_SLOT_NO_WORKER, /* max_worker_processes is exhausted */
 	OUTBOX_SLOT_RUNNING, /* the relay has been started */
-	OUTBOX_SLOT_FAILED /* the relay ended by an error; it starts again */
+	OUTBOX_SLOT_FAILED, /* the relay ended by an error; it starts again */
+	OUTBOX_SLOT_SAFE_MODE /* relays have crashed; none is started */
 } OutboxSlotState;
 
 typedef struct OutboxSlotInfo
@@ -43,6 +44,9 @@ typedef struct OutboxSlotInfo
 	int64_t start_after; /* not before, TimestampTz */
 	int holds; /* commands that keep the relay away */
 	bool announced; /* the relay shall look again, from the beginning */
+	int64_t suspect; /* in safe mode: what the relay was at (domain/suspicion.h) */
+	bool pardoned; /* somebody ends safe mode */
+	int64_t set_aside; /* when pardoned: without this event; 0: with all */
 } OutboxSlotInfo;
 
 /* What a relay tells of itself; times are TimestampTz, 0: never. */
@@ -53,6 +57,7 @@ typedef struct OutboxRelayStatus
 	int code; /* the broker's code */
 	bool fenced_copy; /* the outbox belongs to another server or database */
 	bool troubled; /* something went wrong since the last success */
+	bool withheld; /* the synchronous standbys lack what is to be published */
 	char text[OUTBOX_TEXT_SIZE];
 	char stream[OUTBOX_TEXT_SIZE];
 	int64_t since; /* phase and cause are as they are */
@@ -109,6 +114,15 @@ extern void outbox_shared_announce(uint32_t database);
 
 /* The same for all databases. */
 extern void outbox_shared_announce_all(void);
+
+/* Safe mode: the relay stays down, with this suspect, for this reason.  Launcher only. */
+extern void outbox_shared_keep_down(int slot, int64_t suspect, const char *reason);
+
+/* Ends safe mode, when the launcher looks next; without this event, if not 0. */
+extern void outbox_shared_pardon(uint32_t database, int64_t set_aside);
+
+/* Has safe mode been ended since the last time?  Launcher only. */
+extern bool outbox_shared_take_pardon(int slot, int64_t *set_aside);
 
 /*
  * The relay ends on purpose, in this state; or, if a change was announced since it

@@ -27,6 +27,7 @@
 #include "infrastructure/postgres/quarantine.h"
 #include "infrastructure/postgres/reader.h"
 #include "infrastructure/postgres/release.h"
+#include "infrastructure/postgres/standby.h"
 #include "infrastructure/postgres/store.h"
 #include "infrastructure/postgres/stretch.h"
 #include "infrastructure/postgres/transaction.h"
@@ -107,6 +108,18 @@ outbox_store_block_on_refusal(OutboxStore *store, bool blocking)
 	store->blocking = blocking;
 }
 
+void
+outbox_store_publish_after_standbys(OutboxStore *store, bool after)
+{
+	store->stretch.after_standbys = after;
+}
+
+void
+outbox_store_explain_withheld(const OutboxStore *store, char *text, size_t size)
+{
+	outbox_standby_explain(store->stretch.aim, text, size);
+}
+
 const char *
 outbox_store_settled_snapshot(const OutboxStore *store)
 {
@@ -122,6 +135,8 @@ fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes)
 
 	while (count == 0 && make_ready(store, &looked))
 	{
+		if (!store->releasing && !outbox_stretch_may_leave(&store->stretch))
+			return OUTBOX_STORE_WITHHELD;
 		outbox_transaction_begin();
 		count = hand_out(store, events, max_events, max_bytes);
 		outbox_transaction_commit();

@@ -25,6 +25,12 @@ extern void outbox_store_announce_on(OutboxStore *store, const char *channel);
 /* Shall later events of its aggregate wait behind an event refused from now on? */
 extern void outbox_store_block_on_refusal(OutboxStore *store, bool blocking);
 
+/* Shall the synchronous standbys have what is collected from now on first? */
+extern void outbox_store_publish_after_standbys(OutboxStore *store, bool after);
+
+/* Words for why events are withheld. */
+extern void outbox_store_explain_withheld(const OutboxStore *store, char *text, size_t size);
+
 /*
  * A snapshot below which every event is settled and persisted; NULL while
  * something is settled and not persisted.

@@ -12,6 +12,7 @@
 
 #include "infrastructure/postgres/durable.h"
 #include "infrastructure/postgres/log.h"
+#include "infrastructure/postgres/standby.h"
 #include "infrastructure/postgres/stretch.h"
 #include "infrastructure/postgres/transaction.h"
 
@@ -96,6 +97,17 @@ outbox_stretch_is_over(const OutboxStretch *stretch)
 		   stretch->next == stretch->interval.count;
 }
 
+bool
+outbox_stretch_may_leave(OutboxStretch *stretch)
+{
+	if (!stretch->after_standbys || stretch->aim == 0)
+		return true;
+	if (!outbox_standby_has(stretch->aim))
+		return false;
+	stretch->aim = 0;
+	return true;
+}
+
 void
 outbox_stretch_rewind(OutboxStretch *stretch, OutboxPosition settled)
 {
@@ -161,6 +173,9 @@ collect(OutboxStretch *stretch, OutboxPosition after)
 	stretch->next = 0;
 	stretch->next_index = stretch->interval.first_index;
 	outbox_durable_flush(stretch->interval.newest_commit);
+	stretch->aim = 0;
+	if (stretch->after_standbys && stretch->interval.count > 0)
+		stretch->aim = outbox_standby_aim();
 }
 
 /* Makes durable which interval is open, in a transaction that takes no snapshot of it. */

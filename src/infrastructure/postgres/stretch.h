@@ -34,6 +34,8 @@ typedef struct OutboxStretch
 	OutboxInterval interval;
 	int next; /* entry to hand out next */
 	uint32_t next_index; /* its tx_index */
+	bool after_standbys; /* the synchronous standbys must have it first */
+	uint64_t aim; /* then: up to here in the WAL */
 } OutboxStretch;
 
 /* Goes on as the cursor says; memory is taken from the current context. */
@@ -56,6 +58,9 @@ extern void outbox_stretch_close(OutboxStretch *stretch, OutboxCursor *cursor);
 
 /* Has all of the open interval been collected and handed out? */
 extern bool outbox_stretch_is_over(const OutboxStretch *stretch);
+
+/* May what was collected be published?  Asks no longer once it may. */
+extern bool outbox_stretch_may_leave(OutboxStretch *stretch);
 
 /* The next entry is the first one after this position. */
 extern void outbox_stretch_rewind(OutboxStretch *stretch, OutboxPosition settled);

@@ -30,6 +30,8 @@ static int64 due = PG_INT64_MAX; /* of what this transaction has scheduled first
 static Oid announced[MAX_ANNOUNCED];
 static int announced_count = 0; /* beyond the most: all databases */
 static bool must_commit = false; /* here, so that it can tell */
+static bool pardoned = false;
+static int64 set_aside = 0; /* when pardoned */
 static int held = OUTBOX_NO_SLOT;
 
 static void at_end(XactEvent event, void *arg);
@@ -64,6 +66,14 @@ outbox_wakeup_announce_here(void)
 {
 	outbox_wakeup_announce(MyDatabaseId);
 	must_commit = true;
+}
+
+void
+outbox_wakeup_pardon_here(int64_t event)
+{
+	pardoned = true;
+	set_aside = event;
+	outbox_wakeup_announce_here();
 }
 
 void
@@ -104,6 +114,8 @@ at_end(XactEvent event, void *arg)
 				outbox_shared_lower_due(MyDatabaseId, due);
 			if (emitted || due != PG_INT64_MAX)
 				outbox_shared_wake(MyDatabaseId);
+			if (pardoned)
+				outbox_shared_pardon(MyDatabaseId, set_aside);
 			announce();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
@@ -119,6 +131,7 @@ at_end(XactEvent event, void *arg)
 	due = PG_INT64_MAX;
 	announced_count = 0;
 	must_commit = false;
+	pardoned = false;
 	release();
 }
 

@@ -26,6 +26,12 @@ extern void outbox_wakeup_announce(uint32_t database);
 extern void outbox_wakeup_announce_here(void);
 
 /*
+ * The commit of this transaction shall also end safe mode here; without this
+ * event, if not 0.
+ */
+extern void outbox_wakeup_pardon_here(int64_t set_aside);
+
+/*
  * Keeps the relay of a database away until this transaction ends, for a command
  * that needs the database for itself.  Waits until the relay has gone, at most
  * some seconds.

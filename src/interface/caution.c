@@ -1,0 +1,61 @@
+/*
+ * caution.c
+ *		How a relay runs after one before it has ended uncleanly.
+ */
+#include "postgres.h"
+
+#include "interface/caution.h"
+
+/* More than were settled and not yet written down, or in flight. */
+#define CAREFUL_EVENTS 10000
+/* A relay that ran this long is above suspicion. */
+#define STEADY_US INT64CONST(600000000)
+
+static bool is_through(const OutboxRelay *relay);
+
+void
+outbox_caution_begin(OutboxCaution *caution, uint32_t database, int64_t now)
+{
+	outbox_mark_begin(database, &caution->mark);
+	caution->suspected = outbox_suspicion_is_careful(&caution->mark.suspicion);
+	caution->careful = caution->suspected;
+	caution->begun_at = now;
+	if (caution->careful)
+		ereport(LOG, (errmsg("relay is careful, since the one before it has ended uncleanly"),
+					  errdetail("It publishes one event at a time for a while.")));
+}
+
+void
+outbox_caution_apply(const OutboxCaution *caution, OutboxRelayOptions *options)
+{
+	options->attend = caution->careful ? outbox_mark_attend : NULL;
+	options->set_aside = caution->careful ? caution->mark.set_aside : 0;
+}
+
+bool
+outbox_caution_ends(OutboxCaution *caution, const OutboxRelay *relay, int64_t now)
+{
+	if (!caution->suspected)
+		return false;
+	if (caution->careful && is_through(relay))
+	{
+		caution->careful = false;
+		outbox_mark_relax();
+		return true;
+	}
+	if (!caution->careful && now - caution->begun_at >= STEADY_US)
+	{
+		caution->suspected = false;
+		outbox_mark_clear();
+	}
+	return false;
+}
+
+static bool
+is_through(const OutboxRelay *relay)
+{
+	OutboxRelayReport report;
+
+	outbox_relay_report(relay, &report);
+	return report.idle || report.counters.published + report.counters.refused >= CAREFUL_EVENTS;
+}
