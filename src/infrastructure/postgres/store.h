@@ -25,6 +25,9 @@ extern void outbox_store_announce_on(OutboxStore *store, const char *channel);
 /* Shall later events of its aggregate wait behind an event refused from now on? */
 extern void outbox_store_block_on_refusal(OutboxStore *store, bool blocking);
 
+/* Was a dump restored since the store was made?  Then nothing new is fetched. */
+extern bool outbox_store_is_restored(const OutboxStore *store);
+
 /*
  * A snapshot below which every event is settled and persisted; NULL while
  * something is settled and not persisted.
