@@ -88,6 +88,7 @@ SQL = \
 	interface/monitor.sql \
 	interface/replay.sql \
 	interface/erase.sql \
+	interface/adopt.sql \
 	interface/access.sql
 SQL_FILES = $(addprefix $(TOP)src/,$(SQL))
 

@@ -82,6 +82,23 @@ typedef struct OutboxStoreRoutine
 	 * process; zeros when there is none.
 	 */
 	void (*settled)(void *self, uint64_t *sequence, int64_t *created);
+
+	/*
+	 * Of these events (0 and less: none) the highest that is neither pending nor was
+	 * ever settled here; 0: there is none.
+	 */
+	int64_t (*stranger)(void *self, const int64_t *events, int count);
+
+	/* Must the stream be sifted (sift.h) before anything is sent? */
+	bool (*sifting)(void *self);
+
+	/*
+	 * These events (0 and less: none) are stored in the stream: they are pending no
+	 * more, nor kept back, nor dead letters to be sent again.  The stream is sifted
+	 * up to the floor; last: all of it is.  Durable at once; nothing is handed out.
+	 */
+	void (*sift)(void *self, const int64_t *events, int count, uint64_t floor, int64_t created,
+				 bool last);
 } OutboxStoreRoutine;
 
 /* What the broker is and how the stream stands when a connection opens. */

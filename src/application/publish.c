@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "application/settle.h"
+#include "application/sift.h"
 
 /* Microseconds between two looks at what is withheld. */
 #define WITHHELD_PAUSE_MIN INT64_C(2000)
@@ -73,9 +74,12 @@ outbox_publish_begin(OutboxRelay *relay, int64_t now)
 
 	relay->blocked = false;
 	outbox_recall_clear(&relay->recall);
-	if (!relay->options.fenced || !fence->astray || relay->broker->look == NULL)
-		return;
-	outbox_recall_begin(&relay->recall, fence->floor, fence->last);
+	if (!outbox_sift_begin(relay))
+	{
+		if (!relay->options.fenced || !fence->astray || relay->broker->look == NULL)
+			return;
+		outbox_recall_begin(&relay->recall, fence->floor, fence->last);
+	}
 	relay->recalled_at = now;
 	ask(relay);
 }
@@ -83,8 +87,12 @@ outbox_publish_begin(OutboxRelay *relay, int64_t now)
 void
 outbox_publish_recall(OutboxRelay *relay, uint64_t sequence, const char *message_id, int64_t now)
 {
+	if (!outbox_recall_pending(&relay->recall))
+		return;
 	relay->recalled_at = now;
 	outbox_recall_hear(&relay->recall, sequence, message_id, relay->options.envelope.uuid);
+	if (!outbox_recall_pending(&relay->recall))
+		outbox_sift_heard(relay);
 	ask(relay);
 }
 

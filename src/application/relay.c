@@ -71,7 +71,8 @@ outbox_relay_step(OutboxRelay *relay, int64_t now, bool woken)
 	relay->woken |= woken;
 	hear(relay, now);
 	watch(relay, now);
-	if (decide(relay, OUTBOX_DELIVERY_TICK, OUTBOX_VERDICT_ACKED, now) == OUTBOX_DELIVERY_CONNECT)
+	if (relay->stranger == 0 &&
+		decide(relay, OUTBOX_DELIVERY_TICK, OUTBOX_VERDICT_ACKED, now) == OUTBOX_DELIVERY_CONNECT)
 		relay->broker->connect(relay->broker_self);
 	if (streaming(relay) &&
 		(!outbox_broadcast_slice(relay, now) || !outbox_publish_slice(relay, now)))
@@ -126,6 +127,12 @@ outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report)
 	report->last_sequence = relay->fence.highest;
 	report->facts = relay->facts;
 	report->counters = relay->counters;
+}
+
+int64_t
+outbox_relay_stranger(const OutboxRelay *relay)
+{
+	return relay->stranger;
 }
 
 /* Takes all that the broker has said, then settles what is answered. */
@@ -295,9 +302,11 @@ static void
 begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now)
 {
 	relay->facts = *facts;
-	relay->counters.epochs++;
-	/* What is to be set aside may be stored already: then it is not. */
-	if (relay->options.set_aside != 0)
+	/*
+	 * Whoever was here before: what he has sent since he wrote down the floor is read.
+	 * What is to be set aside may be stored already: then it is not.
+	 */
+	if (relay->counters.epochs++ == 0 || relay->options.set_aside != 0)
 		outbox_fence_conflict(&relay->fence);
 	if (outbox_fence_open(&relay->fence, facts->last_sequence, facts->created) ==
 		OUTBOX_FENCE_SETBACK)
@@ -361,7 +370,7 @@ plan(const OutboxRelay *relay, int64_t now)
 {
 	OutboxRelayStep step = {now + relay->options.poll_interval, false};
 
-	if (relay->delivery.phase == OUTBOX_DELIVERY_OFFLINE)
+	if (relay->delivery.phase == OUTBOX_DELIVERY_OFFLINE && relay->stranger == 0)
 	{
 		step.wake_at = relay->delivery.retry_at;
 		step.busy = relay->delivery.retry_at <= now;

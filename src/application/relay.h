@@ -145,6 +145,8 @@ typedef struct OutboxRelay
 
 	OutboxRecall recall;
 	int64_t recalled_at; /* when it answered last, or was asked first */
+	bool sifting; /* the recall sifts the stream */
+	int64_t stranger; /* an event that proves another life of ours; 0: none */
 
 	const OutboxQueueRoutine *queue; /* NULL: nothing is broadcast */
 	void *queue_self;
@@ -193,5 +195,8 @@ extern void outbox_relay_reconfigure(OutboxRelay *relay, const OutboxRelayOption
 extern void outbox_relay_pause(OutboxRelay *relay, int64_t now);
 
 extern void outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report);
+
+/* The stranger (sift.h) for whom the relay has given up; 0: it has not. */
+extern int64_t outbox_relay_stranger(const OutboxRelay *relay);
 
 #endif

@@ -85,6 +85,16 @@ outbox_fence_drained(OutboxFence *fence)
 	fence->astray = false;
 }
 
+void
+outbox_fence_sifted(OutboxFence *fence, uint64_t sequence)
+{
+	fence->floor = sequence;
+	fence->base = sequence;
+	fence->next = sequence;
+	fence->astray = false;
+	raise_highest(fence, sequence);
+}
+
 static void
 raise_highest(OutboxFence *fence, uint64_t sequence)
 {

@@ -25,7 +25,8 @@
  * by a process that crashed, or what somebody else wrote.  Then, when the next
  * epoch begins, what is beyond the floor is *recalled* (recall.h): events that
  * are found there are settled without being sent, and predictions start at the
- * stream's end.  They start at the floor again when all is settled, or when the
+ * stream's end.  So does the first epoch of every process, which cannot know who
+ * was here since the floor was written down.  They start at the floor again when all is settled, or when the
  * stream ends there.
  *
  * On a shared stream only the floor counts.
@@ -78,6 +79,12 @@ extern void outbox_fence_settle(OutboxFence *fence, uint64_t sequence);
 
 /* An epoch ended with a prediction that was wrong. */
 extern void outbox_fence_conflict(OutboxFence *fence);
+
+/*
+ * All that is stored up to this sequence is known and settled, and nothing of the
+ * epoch has been sent.
+ */
+extern void outbox_fence_sifted(OutboxFence *fence, uint64_t sequence);
 
 /* All events are settled, nothing is in flight. */
 extern void outbox_fence_drained(OutboxFence *fence);

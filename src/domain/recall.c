@@ -33,6 +33,20 @@ outbox_recall_begin(OutboxRecall *recall, uint64_t floor, uint64_t last)
 		recall->events[i] = -1;
 }
 
+void
+outbox_recall_begin_oldest(OutboxRecall *recall, uint64_t floor, uint64_t last)
+{
+	if (last > floor && last - floor > OUTBOX_RECALL_MAX)
+		last = floor + OUTBOX_RECALL_MAX;
+	outbox_recall_begin(recall, floor, last);
+}
+
+uint64_t
+outbox_recall_end(const OutboxRecall *recall)
+{
+	return recall->first + (uint64_t) recall->count - 1;
+}
+
 bool
 outbox_recall_pending(const OutboxRecall *recall)
 {

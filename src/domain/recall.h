@@ -2,8 +2,8 @@
  * recall.h
  *		What the stream holds beyond the floor, found by reading it.
  *
- * When the fence has gone astray, the relay reads the ids of the messages beyond
- * the floor before it sends anything.  An event that is found there is stored,
+ * When the fence has gone astray, and when the relay starts, it reads the ids of the
+ * messages beyond the floor before it sends anything.  An event that is found there is stored,
  * whatever the broker's duplicate window remembers, whoever sent it, and whatever
  * else the stream holds.
  *
@@ -35,6 +35,12 @@ extern void outbox_recall_clear(OutboxRecall *recall);
 
 /* Everything beyond floor, up to last, is to be read. */
 extern void outbox_recall_begin(OutboxRecall *recall, uint64_t floor, uint64_t last);
+
+/* The same, but if they are too many, the oldest ones. */
+extern void outbox_recall_begin_oldest(OutboxRecall *recall, uint64_t floor, uint64_t last);
+
+/* The last sequence to be read. */
+extern uint64_t outbox_recall_end(const OutboxRecall *recall);
 
 /* Is there still something to be heard? */
 extern bool outbox_recall_pending(const OutboxRecall *recall);

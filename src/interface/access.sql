@@ -17,6 +17,9 @@ REVOKE ALL ON ALL TABLES IN SCHEMA outbox FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA outbox FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA outbox FROM PUBLIC;
 
+-- Dumping: what may read all tables may read them as pg_dump does.
+GRANT EXECUTE ON FUNCTION outbox.portable() TO pg_read_all_data;
+
 -- Watching: views without payloads.
 GRANT USAGE ON SCHEMA outbox TO pg_monitor;
 GRANT SELECT ON outbox.status, outbox.stat_relay, outbox.pending, outbox.blocked_aggregate, outbox.scheduled_event TO pg_monitor;

@@ -80,8 +80,7 @@ outbox_bulletin_misfit(OutboxBulletin *bulletin, bool fenced_copy, const char *r
 	status.fenced_copy = fenced_copy;
 	status.troubled = true;
 	status.cause = OUTBOX_VERDICT_MISCONFIGURED;
-	strlcpy(status.text, fenced_copy ? "this outbox belongs to another server or database" : reason,
-			sizeof(status.text));
+	strlcpy(status.text, reason, sizeof(status.text));
 	strlcpy(status.stream, bulletin->stream, sizeof(status.stream));
 	status.since =
 		same_state(&status, &bulletin->status) ? bulletin->status.since : GetCurrentTimestamp();

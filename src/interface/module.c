@@ -37,7 +37,9 @@ _PG_init(void)
 		outbox_shared_request();
 		outbox_queue_request((size_t) outbox_settings.broadcast_buffer * 1024);
 		outbox_utility_install();
-		outbox_launcher_register();
+		/* pg_upgrade wants a server that does nothing by itself. */
+		if (!IsBinaryUpgrade)
+			outbox_launcher_register();
 	}
 	else if (creating_extension)
 		warn();

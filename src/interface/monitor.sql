@@ -47,7 +47,7 @@ SELECT s.state,
          WHEN s.worker = 'running' AND s.pid IS NOT NULL THEN s.since
          ELSE s.worker_since
        END AS since,
-       CASE WHEN s.state = 'paused' THEN pg_catalog.concat_ws(': ', 'by ' || s.paused_by, s.pause_reason) ELSE s.reason END AS reason,
+       CASE WHEN s.state = 'paused' THEN pg_catalog.concat_ws(': ', 'by ' || s.paused_by, s.pause_reason) WHEN s.state = 'fenced copy' AND NOT s.fenced_copy THEN 'an outbox was restored here from a dump' ELSE s.reason END AS reason,
        CASE s.state
          WHEN 'not preloaded' THEN 'Add cleanoutbox to shared_preload_libraries and restart PostgreSQL.'
          WHEN 'standby' THEN 'Nothing to do: the relay starts when this server is promoted.'
@@ -57,7 +57,7 @@ SELECT s.state,
          WHEN 'no free worker slot' THEN 'Raise max_worker_processes and restart PostgreSQL; each database needs one worker.'
          WHEN 'safe mode' THEN 'The server log has the crashes. SELECT outbox.resume() tries again; SELECT outbox.set_aside(event_id) goes on without the event.'
          WHEN 'failing' THEN 'Look for the relay''s error in the server log; it is started again by itself.'
-         WHEN 'fenced copy' THEN 'This outbox was made on another server or in another database. To publish from here, drop and create the extension.'
+         WHEN 'fenced copy' THEN 'If this is the successor of the original, which publishes no more: SELECT outbox.adopt(''continue''); if it is a copy that goes its own way: SELECT outbox.adopt(''fork'').'
          WHEN 'broker unreachable' THEN 'Check that nats-server runs at outbox.nats_url; the relay tries again by itself and nothing is lost.'
          WHEN 'not authorized' THEN 'Check outbox.nats_user and the outbox.nats_*_file settings, and the user''s permissions at the broker.'
          WHEN 'waiting for a standby' THEN 'Look into pg_stat_replication and synchronous_standby_names, or set outbox.publish_after = local; nothing is lost.'
@@ -77,7 +77,7 @@ SELECT s.state,
                  WHEN p.paused_at IS NOT NULL THEN 'paused'
                  WHEN r.worker = 'failed' THEN 'failing'
                  WHEN r.worker <> 'running' OR r.pid IS NULL THEN 'starting'
-                 WHEN r.fenced_copy THEN 'fenced copy'
+                 WHEN r.fenced_copy OR r.restored THEN 'fenced copy'
                  WHEN r.troubled AND r.verdict = 'unauthorized' THEN 'not authorized'
                  WHEN r.troubled AND r.verdict = 'misconfigured' THEN 'misconfigured'
                  WHEN r.troubled AND r.phase <> 'streaming' THEN 'broker unreachable'
@@ -86,7 +86,7 @@ SELECT s.state,
                  WHEN b.backlog > 0 THEN 'publishing'
                  ELSE 'idle'
                END AS state
-          FROM outbox.relay_state() r LEFT JOIN outbox.paused p ON true,
+          FROM (SELECT s.*, EXISTS (SELECT FROM outbox.restored) AS restored FROM outbox.relay_state() s) r LEFT JOIN outbox.paused p ON true,
                (SELECT pg_catalog.count(*) AS backlog, pg_catalog.min(p.emitted_at) FILTER (WHERE NOT p.replay) AS oldest FROM outbox.pending p) b,
                (SELECT pg_catalog.count(*) AS dead_letters FROM outbox.dead_letter d WHERE d.discarded_at IS NULL) d,
                (SELECT pg_catalog.count(*) AS blocked_aggregates FROM outbox.blocked) a,

@@ -31,11 +31,13 @@
 
 #include "infrastructure/postgres/catalog.h"
 #include "infrastructure/postgres/identity.h"
+#include "infrastructure/postgres/log.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/ring.h"
 #include "infrastructure/postgres/schedule.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/store.h"
+#include "infrastructure/postgres/transaction.h"
 #include "interface/binding.h"
 #include "interface/bulletin.h"
 #include "interface/caution.h"
@@ -67,6 +69,7 @@ typedef struct Worker
 	OutboxBulletin bulletin;
 	OutboxCaution caution;
 	bool paused; /* by outbox.pause */
+	char fence[OUTBOX_TEXT_SIZE]; /* why it is fenced; "": it is not */
 } Worker;
 
 PGDLLEXPORT void outbox_relay_main(Datum arg);
@@ -75,11 +78,14 @@ static void leave_without_handlers(int code, Datum arg);
 static void connect_to_database(Worker *worker);
 static void pin_settings(void);
 static bool look_around(Worker *worker);
+static void take_identity(Worker *worker);
 static void leave(Worker *worker, OutboxSlotState state);
 static void mind_signals(Worker *worker);
 static void bind_settings(Worker *worker, bool reconnect);
+static bool ids_ascend(Worker *worker);
 static void turn(Worker *worker);
 static long rest(const Worker *worker, const OutboxRelayStep *step);
+static void give_up(Worker *worker);
 static long stand_still(Worker *worker);
 static void keep_house(Worker *worker);
 static bool fits(const Worker *worker);
@@ -101,6 +107,7 @@ outbox_relay_main(Datum arg)
 		leave(worker, OUTBOX_SLOT_ABSENT);
 	if (!outbox_settings.enabled)
 		leave(worker, OUTBOX_SLOT_DISABLED);
+	take_identity(worker);
 
 	MemoryContextSwitchTo(TopMemoryContext);
 	outbox_caution_begin(&worker->caution, MyDatabaseId, now_us());
@@ -163,7 +170,7 @@ pin_settings(void)
 		SetConfigOption(pinned[i][0], pinned[i][1], PGC_SUSET, PGC_S_OVERRIDE);
 }
 
-/* Is the extension here?  If so, reads what identifies this outbox. */
+/* Is the extension here?  If so, reads what the relay has to know first. */
 static bool
 look_around(Worker *worker)
 {
@@ -177,15 +184,35 @@ look_around(Worker *worker)
 	{
 		char *name = get_database_name(MyDatabaseId);
 
-		outbox_identity_load(&worker->identity);
 		worker->paused = outbox_catalog_has_rows("paused");
-		strlcpy(binding->uuid, worker->identity.uuid, sizeof(binding->uuid));
 		strlcpy(binding->database, pg_server_to_any(name, strlen(name), PG_UTF8),
 				sizeof(binding->database));
 	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	return found;
+}
+
+/* Notes where the outbox is now, or that it is fenced. */
+static void
+take_identity(Worker *worker)
+{
+	OutboxIdentity *identity = &worker->identity;
+	int64_t ids_from;
+
+	outbox_transaction_begin();
+	outbox_identity_load(identity);
+	strlcpy(worker->binding.uuid, identity->uuid, sizeof(worker->binding.uuid));
+	if (!outbox_origin_continues(identity->origin))
+		strlcpy(worker->fence, outbox_identity_explain(identity->origin), sizeof(worker->fence));
+	else if (!identity->noted)
+	{
+		ids_from = outbox_identity_next_ids();
+		if (ids_from > 0)
+			outbox_log_raise_ids(ids_from);
+		outbox_identity_settle(identity->uuid, Max(ids_from, identity->ids_from));
+	}
+	outbox_transaction_commit();
 }
 
 /* Ends on purpose. */
@@ -244,7 +271,8 @@ bind_settings(Worker *worker, bool reconnect)
 														   OUTBOX_PUBLISH_AFTER_STANDBY);
 	worker->binding.reason[0] = '\0';
 	worker->housekeeping_at = 0;
-	if (worker->paused || !worker->identity.native || !outbox_binding_prepare(&worker->binding) ||
+	if (worker->paused || worker->fence[0] || !ids_ascend(worker) ||
+		!outbox_binding_prepare(&worker->binding) ||
 		!outbox_binding_broker(&worker->binding, worker->broker))
 		return;
 	outbox_binding_relay(&worker->binding, &worker->options);
@@ -261,6 +289,22 @@ bind_settings(Worker *worker, bool reconnect)
 	worker->relay = MemoryContextAllocZero(TopMemoryContext, sizeof(OutboxRelay));
 	outbox_relay_init(worker->relay, &worker->options, &ports,
 					  (uint64) GetCurrentTimestamp() ^ MyProcPid, now_us());
+}
+
+/* With ids out of order there is no telling which event comes first. */
+static bool
+ids_ascend(Worker *worker)
+{
+	bool ascend;
+
+	outbox_transaction_begin();
+	ascend = outbox_log_ids_ascend();
+	outbox_transaction_commit();
+	if (!ascend)
+		strlcpy(worker->binding.reason,
+				"ids do not ascend: sequence outbox.event_id_seq must have CACHE 1 and no CYCLE",
+				sizeof(worker->binding.reason));
+	return ascend;
 }
 
 /* One step, a report, and the wait for what comes next. */
@@ -280,7 +324,11 @@ turn(Worker *worker)
 		timeout = step.busy || entered ? 0 : rest(worker, &step);
 		if (!step.busy)
 			outbox_bulletin_relay(&worker->bulletin, worker->relay, now_us());
-		if (now_us() >= worker->housekeeping_at)
+		if (outbox_store_is_restored(worker->store))
+			leave(worker, OUTBOX_SLOT_UNKNOWN);
+		if (outbox_relay_stranger(worker->relay) != 0)
+			give_up(worker);
+		else if (now_us() >= worker->housekeeping_at)
 			keep_house(worker);
 		if (outbox_caution_ends(&worker->caution, worker->relay, now_us()))
 			bind_settings(worker, false);
@@ -308,6 +356,21 @@ rest(const Worker *worker, const OutboxRelayStep *step)
 	return Min(ms_until(step->wake_at), (long) ((scheduled + 999) / 1000));
 }
 
+/* Somebody else is this outbox, too: stands still, and keeps clear of his ids. */
+static void
+give_up(Worker *worker)
+{
+	OutboxRelayReport report;
+
+	outbox_relay_report(worker->relay, &report);
+	strlcpy(worker->fence, report.text, sizeof(worker->fence));
+	outbox_relay_pause(worker->relay, now_us());
+	outbox_transaction_begin();
+	outbox_log_raise_ids(
+		outbox_origin_next_ids(worker->identity.ids_from, outbox_relay_stranger(worker->relay)));
+	outbox_transaction_commit();
+}
+
 /* Publishes nothing, and tells why; returns the time to do so for. */
 static long
 stand_still(Worker *worker)
@@ -317,9 +380,10 @@ stand_still(Worker *worker)
 	if (worker->paused)
 		outbox_bulletin_misfit(&worker->bulletin, false, "publishing is paused");
 	else
-		outbox_bulletin_misfit(&worker->bulletin, !worker->identity.native, worker->binding.reason);
-	/* A pause and an identity last until they are announced to have changed. */
-	if (worker->paused || !worker->identity.native)
+		outbox_bulletin_misfit(&worker->bulletin, worker->fence[0],
+							   worker->fence[0] ? worker->fence : worker->binding.reason);
+	/* A pause and a fence last until they are announced to have changed. */
+	if (worker->paused || worker->fence[0])
 		return STANDSTILL_MS;
 	bind_settings(worker, true);
 	return fits(worker) ? 0 : MISFIT_RETRY_MS;
@@ -344,7 +408,7 @@ keep_house(Worker *worker)
 static bool
 fits(const Worker *worker)
 {
-	return worker->relay != NULL && worker->binding.reason[0] == '\0';
+	return worker->relay != NULL && !worker->fence[0] && worker->binding.reason[0] == '\0';
 }
 
 static long

@@ -41,8 +41,10 @@ extern void store_refuse(StoreTest *test, int event);
 /* One event of this aggregate, committed. */
 extern int64_t store_commit_event(StoreTest *test, int aggregate);
 
-/* The part of the suite about refused events; returns the number of failures. */
+/* The parts of the suite about refused events, and about what was found in the
+ * stream; each returns the number of failures. */
 extern int store_refusals_run(void);
+extern int store_found_run(void);
 
 /* The part about large backlogs; the same. */
 extern int store_backlog_run(void);

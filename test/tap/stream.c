@@ -17,7 +17,8 @@
  *	listen SUBJECT			"listening", then a line as read prints it, numbered, for
  *							every message of core NATS; until it is killed
  *
- * Limits: max_msgs, max_msg_size, discard=new|old, sealed=true, no_ack=true|false.  Exit status 0: done; 1: not.
+ * Limits: max_msgs, max_msg_size, duplicates (ms), discard=new|old, sealed=true,
+ * no_ack=true|false.  Exit status 0: done; 1: not.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -221,6 +222,8 @@ set_limit(jsStreamConfig *config, const char *word)
 		config->MaxMsgs = strtoll(value, NULL, 10);
 	else if (strncmp(word, "max_msg_size=", 13) == 0)
 		config->MaxMsgSize = (int32_t) strtol(value, NULL, 10);
+	else if (strncmp(word, "duplicates=", 11) == 0)
+		config->Duplicates = strtoll(value, NULL, 10) * 1000000;
 	else if (strncmp(word, "discard=", 8) == 0)
 		config->Discard = strcmp(value, "new") == 0 ? js_DiscardNew : js_DiscardOld;
 	else if (strncmp(word, "sealed=", 7) == 0)

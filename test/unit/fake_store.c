@@ -3,6 +3,7 @@
  *		The relay's store over a database in memory.
  */
 #include "unit/fake_quarantine.h"
+#include "unit/fake_sieve.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -24,8 +25,12 @@ const OutboxStoreRoutine fake_store = {
 	.refuse = refuse,
 	.persist = persist,
 	.settled = settled,
+	.stranger = fake_sieve_stranger,
+	.sifting = fake_sieve_sifting,
+	.sift = fake_sieve_sift,
 };
 
+static void raise_highest(FakeStore *store, int64_t event);
 static void take_snapshot(const FakeStore *store, FakeSnapshot *into);
 static void copy_snapshot(FakeSnapshot *to, const FakeSnapshot *from);
 static void copy_cursor(FakeCursor *to, const FakeCursor *from);
@@ -158,6 +163,7 @@ fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes)
 		/* All before the next entry is parked. */
 		store->cursor.position = position_of(store, store->entries[store->next - 1]);
 		store->handed_out = store->cursor.position;
+		raise_highest(store, store->cursor.position.last);
 		fake_store_save(store, true, false);
 		store->dirty = false;
 	}
@@ -200,6 +206,7 @@ settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created)
 	}
 	assert(known);
 	store->cursor.position = upto;
+	raise_highest(store, upto.last);
 	store->cursor.sequence = sequence;
 	store->cursor.created = created;
 	store->dirty = true;
@@ -247,6 +254,13 @@ settled(void *self, uint64_t *sequence, int64_t *created)
 	*created = store->cursor.created;
 }
 
+static void
+raise_highest(FakeStore *store, int64_t event)
+{
+	if (event > store->cursor.highest)
+		store->cursor.highest = event;
+}
+
 /* What has finished is below xmax, which follows the last that finished. */
 static void
 take_snapshot(const FakeStore *store, FakeSnapshot *into)
@@ -291,6 +305,8 @@ copy_cursor(FakeCursor *to, const FakeCursor *from)
 	to->position = from->position;
 	to->sequence = from->sequence;
 	to->created = from->created;
+	to->highest = from->highest;
+	to->sifting = from->sifting;
 	to->quarantine = from->quarantine;
 	to->lsn = from->lsn;
 }
@@ -368,7 +384,7 @@ collect(FakeStore *store)
 	store->entry_count = 0;
 	store->next = 0;
 	for (int i = 0; i < store->row_count; i++)
-		if (fake_store_committed(store, i) &&
+		if (fake_store_committed(store, i) && !store->sifted[i] &&
 			outbox_interval_contains(&store->cursor.old_snapshot.snapshot,
 									 &store->cursor.new_snapshot.snapshot,
 									 store->transactions[store->rows[i].transaction].xid))

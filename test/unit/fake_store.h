@@ -85,6 +85,8 @@ typedef struct FakeCursor
 	OutboxPosition position;
 	uint64_t sequence;
 	int64_t created;
+	int64_t highest; /* nothing above has been settled */
+	bool sifting;
 	FakeQuarantine quarantine;
 	uint64_t lsn; /* of the write, when persisted */
 } FakeCursor;
@@ -121,6 +123,7 @@ typedef struct FakeStore
 	void (*on_settle)(void *context, int row);
 	void *context;
 	char texts[FAKE_ROWS][16];
+	bool sifted[FAKE_ROWS]; /* found stored by sifting */
 } FakeStore;
 
 extern const OutboxStoreRoutine fake_store; /* self: FakeStore */
@@ -129,6 +132,9 @@ extern void fake_store_init(FakeStore *store);
 
 /* Another life has settled up to here. */
 extern void fake_store_settled_before(FakeStore *store, uint64_t sequence, int64_t created);
+
+/* The outbox is adopted: what its former life has published is in the stream. */
+extern void fake_store_adopt(FakeStore *store);
 
 extern int fake_store_begin(FakeStore *store);
 

@@ -157,6 +157,24 @@ duplicates_lie_between_the_floor_and_what_was_sent(void **state)
 	assert_false(outbox_fence_admits(&fence, 10, false));
 }
 
+static void
+what_was_sifted_is_below_the_floor(void **state)
+{
+	OutboxFence fence;
+
+	(void) state;
+	outbox_fence_init(&fence, 5, 77);
+	outbox_fence_conflict(&fence);
+	outbox_fence_open(&fence, 9, 77);
+	outbox_fence_sifted(&fence, 9);
+	assert_int_equal(fence.floor, 9);
+	assert_int_equal(fence.next, 9);
+	assert_false(outbox_fence_at_edge(&fence));
+	assert_false(outbox_fence_admits(&fence, 9, true));
+	outbox_fence_open(&fence, 9, 77);
+	assert_int_equal(fence.next, 9);
+}
+
 int
 main(void)
 {
@@ -169,6 +187,7 @@ main(void)
 		cmocka_unit_test(a_conflict_is_forgotten_when_the_stream_ends_at_the_floor),
 		cmocka_unit_test(another_stream_has_no_floor),
 		cmocka_unit_test(a_stream_that_lost_its_end_lowers_the_floor),
+		cmocka_unit_test(what_was_sifted_is_below_the_floor),
 		cmocka_unit_test(duplicates_lie_between_the_floor_and_what_was_sent),
 	};
 

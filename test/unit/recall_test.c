@@ -129,6 +129,19 @@ of_very_many_the_newest_are_read(void **state)
 	assert_int_equal(recall.count, OUTBOX_RECALL_MAX);
 }
 
+static void
+or_the_oldest_where_they_are_asked_for(void **state)
+{
+	(void) state;
+	outbox_recall_begin_oldest(&recall, 10, 10 + 3 * OUTBOX_RECALL_MAX);
+	assert_int_equal(outbox_recall_ask(&recall, 1), 11);
+	assert_int_equal(outbox_recall_end(&recall), 10 + OUTBOX_RECALL_MAX);
+	outbox_recall_begin_oldest(&recall, 10, 15);
+	assert_int_equal(outbox_recall_end(&recall), 15);
+	outbox_recall_begin_oldest(&recall, 10, 10);
+	assert_false(outbox_recall_pending(&recall));
+}
+
 int
 main(void)
 {
@@ -139,6 +152,7 @@ main(void)
 		cmocka_unit_test(ids_of_others_are_not_ours),
 		cmocka_unit_test(what_was_not_asked_for_is_not_heard),
 		cmocka_unit_test(of_very_many_the_newest_are_read),
+		cmocka_unit_test(or_the_oldest_where_they_are_asked_for),
 	};
 
 	return cmocka_run_group_tests_name("recall", tests, NULL, NULL);

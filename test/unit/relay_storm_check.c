@@ -9,6 +9,9 @@
 bool
 storm_all_settled(void)
 {
+	if (outbox_relay_stranger(&world.relay) != 0)
+		world_fail("event %lld is taken for a stranger",
+				   (long long) outbox_relay_stranger(&world.relay));
 	for (int i = 0; i < world.store.row_count; i++)
 		if (fake_store_committed(&world.store, i) &&
 			(!fake_store_row_settled(&world.store, i) ||

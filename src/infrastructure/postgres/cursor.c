@@ -15,14 +15,14 @@
 
 static const char load_query[] =
 	"SELECT old_snapshot::text, new_snapshot::text, last_tx_id, last_id,"
-	"       stream_sequence::text, stream_created, ctid"
+	"       stream_sequence::text, stream_created, highest_id, sifting, ctid"
 	"  FROM outbox.cursor WHERE name = 'relay'";
 
 static const char save_query[] =
 	"UPDATE outbox.cursor SET old_snapshot = $1::pg_snapshot, new_snapshot = $2::pg_snapshot,"
 	"       last_tx_id = $3, last_id = $4, stream_sequence = $5::numeric, stream_created = $6,"
-	"       moved_at = pg_catalog.now()"
-	" WHERE ctid = $7 AND name = 'relay' RETURNING ctid";
+	"       highest_id = $7, sifting = $8, moved_at = pg_catalog.now()"
+	" WHERE ctid = $9 AND name = 'relay' RETURNING ctid";
 
 static Datum column(int number, bool *isnull);
 static void note_place(OutboxCursor *cursor, int number);
@@ -50,7 +50,9 @@ outbox_cursor_load(OutboxCursor *cursor)
 	cursor->position.id = DatumGetInt64(column(4, &isnull));
 	cursor->sequence = strtoull(TextDatumGetCString(column(5, &isnull)), NULL, 10);
 	cursor->created = DatumGetInt64(column(6, &isnull));
-	note_place(cursor, 7);
+	cursor->highest = DatumGetInt64(column(7, &isnull));
+	cursor->sifting = DatumGetBool(column(8, &isnull));
+	note_place(cursor, 9);
 	SPI_finish();
 }
 
@@ -100,8 +102,8 @@ static bool
 update_row(OutboxCursor *cursor)
 {
 	ItemPointerData place;
-	char nulls[] = "       ";
-	Datum values[7] = {0};
+	char nulls[] = "         ";
+	Datum values[9] = {0};
 
 	ItemPointerSet(&place, cursor->block, cursor->offset);
 	values[0] = CStringGetTextDatum(cursor->old_snapshot);
@@ -113,7 +115,9 @@ update_row(OutboxCursor *cursor)
 	values[3] = Int64GetDatum(cursor->position.id);
 	values[4] = CStringGetTextDatum(psprintf(UINT64_FORMAT, cursor->sequence));
 	values[5] = Int64GetDatum(cursor->created);
-	values[6] = PointerGetDatum(&place);
+	values[6] = Int64GetDatum(cursor->highest);
+	values[7] = BoolGetDatum(cursor->sifting);
+	values[8] = PointerGetDatum(&place);
 	if (SPI_execute_plan(save_plan(), values, nulls, false, 0) != SPI_OK_UPDATE_RETURNING)
 		elog(ERROR, "could not save the relay's cursor");
 	if (SPI_processed != 1)
@@ -126,14 +130,14 @@ static void
 find_row(OutboxCursor *cursor)
 {
 	if (SPI_execute(load_query, false, 1) == SPI_OK_SELECT && SPI_processed == 1)
-		note_place(cursor, 7);
+		note_place(cursor, 9);
 }
 
 static SPIPlanPtr
 save_plan(void)
 {
 	static SPIPlanPtr plan = NULL;
-	Oid types[] = {TEXTOID, TEXTOID, INT8OID, INT8OID, TEXTOID, INT8OID, TIDOID};
+	Oid types[] = {TEXTOID, TEXTOID, INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, BOOLOID, TIDOID};
 
 	if (plan == NULL)
 	{

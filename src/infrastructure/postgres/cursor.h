@@ -17,6 +17,8 @@ typedef struct OutboxCursor
 	OutboxPosition position; /* settled in the open interval */
 	uint64_t sequence; /* of the last settled event in the stream */
 	int64_t created; /* which stream that is */
+	int64_t highest; /* no event with a higher id has been settled */
+	bool sifting; /* the stream is to be sifted before anything is sent */
 	uint32_t block; /* where the row is: it is found without an index, */
 	uint16_t offset; /* however many old versions a snapshot keeps alive */
 } OutboxCursor;

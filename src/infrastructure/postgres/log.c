@@ -9,15 +9,24 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_sequence.h"
 #include "commands/sequence.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/fmgrprotos.h"
+#include "utils/syscache.h"
 #include "utils/xid8.h"
 
 #include "domain/ring.h"
 #include "infrastructure/postgres/catalog.h"
+#include "infrastructure/postgres/identity.h"
 #include "infrastructure/postgres/log.h"
 #include "infrastructure/postgres/shared.h"
+
+/* Of the advisory lock; applications' ones cannot meet it. */
+#define RAISE_LOCK_CLASS 0x6f63
 
 static Oid choose_child(void);
 
@@ -34,8 +43,57 @@ outbox_log_append(const OutboxDraft *draft)
 int64_t
 outbox_log_draw_id(void)
 {
+	static bool looked = false;
 	/* DROP EXTENSION may just have run. */
-	return nextval_internal(outbox_catalog_lock("event_id_seq", RowExclusiveLock), false);
+	Oid sequence = outbox_catalog_lock("event_id_seq", RowExclusiveLock);
+	int64 ids_from = looked ? 0 : outbox_identity_next_ids();
+	int64 id = nextval_internal(sequence, false);
+
+	if (id < ids_from)
+	{
+		outbox_log_raise_ids(ids_from);
+		id = nextval_internal(sequence, false);
+	}
+	looked = true;
+	return id;
+}
+
+void
+outbox_log_raise_ids(int64_t ids_from)
+{
+	Oid sequence = outbox_catalog_relation("event_id_seq");
+	LOCKTAG tag;
+	Oid user;
+	int context;
+
+	/* Between the look and setval nobody else may raise them, and go on. */
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, RAISE_LOCK_CLASS);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	if (nextval_internal(sequence, false) < ids_from)
+	{
+		GetUserIdAndSecContext(&user, &context);
+		SetUserIdAndSecContext(outbox_catalog_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
+		(void) DirectFunctionCall2(setval_oid, ObjectIdGetDatum(sequence), Int64GetDatum(ids_from));
+		SetUserIdAndSecContext(user, context);
+	}
+	(void) LockRelease(&tag, ExclusiveLock, false);
+}
+
+bool
+outbox_log_ids_ascend(void)
+{
+	Oid oid = outbox_catalog_relation("event_id_seq");
+	HeapTuple tuple = SearchSysCache1(SEQRELID, ObjectIdGetDatum(oid));
+	bool ascend = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_sequence sequence = (Form_pg_sequence) GETSTRUCT(tuple);
+
+		ascend = sequence->seqcache == 1 && sequence->seqincrement > 0 && !sequence->seqcycle;
+		ReleaseSysCache(tuple);
+	}
+	return ascend;
 }
 
 void

@@ -17,12 +17,19 @@
 extern int64_t outbox_log_append(const OutboxDraft *draft);
 
 /*
- * A new id.  It locks the sequence, which has to come before any lock of a table,
+ * A new id; at another place than before it is beyond all that were given out there
+ * (domain/origin.h).  It locks the sequence, which has to come before any lock of a table,
  * since DROP EXTENSION locks in that order; whoever needs a table first locks the
  * sequence before it.
  */
 extern int64_t outbox_log_draw_id(void);
 extern void outbox_log_lock_ids(void);
+
+/* Ids go on at this one, if they are not beyond it yet; at once, for everybody. */
+extern void outbox_log_raise_ids(int64_t ids_from);
+
+/* Does every id exceed all that were given out before?  Not if sessions cache some. */
+extern bool outbox_log_ids_ascend(void);
 
 /*
  * Locks all children against being rewritten or truncated, until the transaction

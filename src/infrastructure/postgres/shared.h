@@ -55,7 +55,7 @@ typedef struct OutboxRelayStatus
 	int phase; /* OutboxPhase */
 	int cause; /* OutboxVerdict of what went wrong last */
 	int code; /* the broker's code */
-	bool fenced_copy; /* the outbox belongs to another server or database */
+	bool fenced_copy; /* the outbox is a copy, or another server is it, too */
 	bool troubled; /* something went wrong since the last success */
 	bool withheld; /* the synchronous standbys lack what is to be published */
 	char text[OUTBOX_TEXT_SIZE];

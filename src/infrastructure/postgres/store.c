@@ -27,6 +27,7 @@
 #include "infrastructure/postgres/quarantine.h"
 #include "infrastructure/postgres/reader.h"
 #include "infrastructure/postgres/release.h"
+#include "infrastructure/postgres/sieve.h"
 #include "infrastructure/postgres/standby.h"
 #include "infrastructure/postgres/store.h"
 #include "infrastructure/postgres/stretch.h"
@@ -54,6 +55,10 @@ static void refuse(void *self, const OutboxPosition *position, int code, const c
 				   uint64_t sequence, int64_t created);
 static void persist(void *self);
 static void settled(void *self, uint64_t *sequence, int64_t *created);
+static int64_t stranger(void *self, const int64_t *events, int count);
+static bool sifting(void *self);
+static void sift(void *self, const int64_t *events, int count, uint64_t floor, int64_t created,
+				 bool last);
 
 const OutboxStoreRoutine outbox_postgres_store = {
 	.fetch = fetch,
@@ -62,6 +67,9 @@ const OutboxStoreRoutine outbox_postgres_store = {
 	.refuse = refuse,
 	.persist = persist,
 	.settled = settled,
+	.stranger = stranger,
+	.sifting = sifting,
+	.sift = sift,
 };
 
 static bool make_ready(OutboxStore *store, bool *looked);
@@ -120,6 +128,12 @@ outbox_store_explain_withheld(const OutboxStore *store, char *text, size_t size)
 	outbox_standby_explain(store->stretch.aim, text, size);
 }
 
+bool
+outbox_store_is_restored(const OutboxStore *store)
+{
+	return store->stretch.restored;
+}
+
 const char *
 outbox_store_settled_snapshot(const OutboxStore *store)
 {
@@ -162,6 +176,7 @@ settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created)
 	OutboxStore *store = self;
 
 	store->cursor.position = upto;
+	store->cursor.highest = Max(store->cursor.highest, upto.last);
 	store->cursor.sequence = sequence;
 	store->cursor.created = created;
 	store->dirty = true;
@@ -222,6 +237,41 @@ settled(void *self, uint64_t *sequence, int64_t *created)
 
 	*sequence = store->cursor.sequence;
 	*created = store->cursor.created;
+}
+
+static int64_t
+stranger(void *self, const int64_t *events, int count)
+{
+	OutboxStore *store = self;
+	int64_t found;
+
+	outbox_transaction_begin();
+	found = outbox_sieve_find_stranger(&store->cursor, events, count);
+	outbox_transaction_commit();
+	return found;
+}
+
+static bool
+sifting(void *self)
+{
+	OutboxStore *store = self;
+
+	return store->cursor.sifting;
+}
+
+static void
+sift(void *self, const int64_t *events, int count, uint64_t floor, int64_t created, bool last)
+{
+	OutboxStore *store = self;
+
+	outbox_transaction_begin();
+	outbox_sieve_remove(events, count);
+	store->release.due = true;
+	store->cursor.sequence = floor;
+	store->cursor.created = created;
+	store->cursor.sifting = !last;
+	ForceSyncCommit();
+	conclude(store);
 }
 
 /*
@@ -370,6 +420,7 @@ note_parked(OutboxStore *store, bool passed)
 	if (passed)
 	{
 		store->cursor.position = store->stretch.interval.entries[store->stretch.next - 1].position;
+		store->cursor.highest = Max(store->cursor.highest, store->cursor.position.last);
 		store->handed_out = store->cursor.position;
 	}
 	outbox_cursor_save(&store->cursor);

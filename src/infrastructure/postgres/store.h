@@ -31,6 +31,9 @@ extern void outbox_store_publish_after_standbys(OutboxStore *store, bool after);
 /* Words for why events are withheld. */
 extern void outbox_store_explain_withheld(const OutboxStore *store, char *text, size_t size);
 
+/* Was a dump restored since the store was made?  Then nothing new is fetched. */
+extern bool outbox_store_is_restored(const OutboxStore *store);
+
 /*
  * A snapshot below which every event is settled and persisted; NULL while
  * something is settled and not persisted.

@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 
 #include "infrastructure/postgres/durable.h"
+#include "infrastructure/postgres/identity.h"
 #include "infrastructure/postgres/log.h"
 #include "infrastructure/postgres/standby.h"
 #include "infrastructure/postgres/stretch.h"
@@ -43,7 +44,8 @@ outbox_stretch_open(OutboxStretch *stretch, OutboxCursor *cursor)
 	outbox_log_lock();
 	outbox_transaction_look_again();
 	printed = outbox_cursor_current_snapshot();
-	if (strcmp(printed, cursor->old_snapshot) != 0)
+	stretch->restored = outbox_identity_is_restored();
+	if (!stretch->restored && strcmp(printed, cursor->old_snapshot) != 0)
 	{
 		read_snapshot(stretch, &stretch->new_snapshot, printed);
 		cursor->new_snapshot = MemoryContextStrdup(stretch->memory, printed);

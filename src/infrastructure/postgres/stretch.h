@@ -31,6 +31,7 @@ typedef struct OutboxStretch
 	OutboxSnapshot old_snapshot;
 	OutboxSnapshot new_snapshot;
 	bool open;
+	bool restored; /* rows of a dump have come: nothing is opened any more */
 	OutboxInterval interval;
 	int next; /* entry to hand out next */
 	uint32_t next_index; /* its tx_index */
