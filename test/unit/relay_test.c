@@ -338,7 +338,7 @@ the_floor_stays_while_events_are_withheld(void **state)
 	desk.store.withholding = false;
 	desk_run(5 * SECOND);
 	assert_true(desk_stream_is((int64_t[]){1, 2, 3, 4}, 4));
-	assert_int_equal(desk.report.counters.duplicates, 3);
+	assert_int_equal(desk.report.counters.recalled, 3);
 	assert_int_equal(desk.report.counters.failures, 0);
 }
 
