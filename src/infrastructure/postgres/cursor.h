@@ -19,6 +19,8 @@ typedef struct OutboxCursor
 	int64_t created; /* which stream that is */
 	uint32_t block; /* where the row is: it is found without an index, */
 	uint16_t offset; /* however many old versions a snapshot keeps alive */
+	void (*on_save)(void *context); /* writes what belongs to it; NULL: nothing does */
+	void *context;
 } OutboxCursor;
 
 /* Reads the row, inside a transaction; text lives in the current context. */

@@ -25,6 +25,15 @@ extern void outbox_store_announce_on(OutboxStore *store, const char *channel);
 /* Shall later events of its aggregate wait behind an event refused from now on? */
 extern void outbox_store_block_on_refusal(OutboxStore *store, bool blocking);
 
+/* Called inside each transaction that writes the cursor, before it does; NULL: nothing. */
+extern void outbox_store_on_save(OutboxStore *store, void (*save)(void *context), void *context);
+
+/*
+ * Something is settled that is no event of the store's, and the stream stands there:
+ * the next persist writes it down, with what outbox_store_on_save adds.
+ */
+extern void outbox_store_stand_at(OutboxStore *store, uint64_t sequence, int64_t created);
+
 /*
  * A snapshot below which every event is settled and persisted; NULL while
  * something is settled and not persisted.
