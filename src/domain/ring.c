@@ -34,6 +34,7 @@ outbox_ring_mind_clock(OutboxRing *ring, int64_t wall, int64_t steady)
 	}
 	return changed;
 }
+
 OutboxRingStep
 outbox_ring_decide(const OutboxRing *ring, int64_t now, const OutboxRingPolicy *policy)
 {

@@ -14,6 +14,7 @@
 static void log_capture(OutboxBulletin *bulletin, bool captures);
 static void tell(OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void log_change(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
+static void log_repair(OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static bool same_state(const OutboxRelayStatus *a, const OutboxRelayStatus *b);
 
@@ -27,7 +28,8 @@ outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream)
 }
 
 void
-outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, int64_t now)
+outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, uint64_t verification,
+					  int64_t now)
 {
 	OutboxRelayReport report;
 	OutboxRelayStatus status = {0};
@@ -57,9 +59,22 @@ outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, int64_
 	status.max_payload = report.facts.max_payload > 0 ? report.facts.max_payload : -1;
 	status.max_message_size =
 		report.facts.max_message_size > 0 ? report.facts.max_message_size : -1;
+	status.checks = report.counters.checks;
+	status.lost = report.counters.lost;
+	status.repaired = report.counters.repaired;
+	status.gone = report.gone;
+	status.waiting = report.waiting;
+	status.verification = bulletin->status.verification;
+	if (report.verification.begun && !report.verification.running)
+		status.verification = (OutboxVerificationResult){
+			verification, report.verification.checked, report.verification.missing,
+			report.verification.repaired, report.verification.gone};
+	if (!report.comparing)
+		log_repair(bulletin, &status);
 	outbox_shared_set_limits(bulletin->slot, status.max_payload, status.max_message_size);
 	tell(bulletin, &status);
 	log_capture(bulletin, report.facts.captures_broadcasts);
+	outbox_shared_set_verified(bulletin->slot, status.verification.number);
 }
 
 void
@@ -113,8 +128,29 @@ log_change(const OutboxBulletin *bulletin, const OutboxRelayStatus *status)
 	else if (!status->troubled && before->troubled)
 		ereport(LOG, (errmsg("relay publishes again to stream \"%s\"", status->stream)));
 	else if (!status->troubled && status->phase == OUTBOX_DELIVERY_STREAMING &&
-			 before->phase != status->phase && before->published == 0)
+			 before->phase != status->phase && before->checks == 0)
 		ereport(LOG, (errmsg("relay is connected to stream \"%s\"", status->stream)));
+}
+
+/* A repair begins, or is over. */
+static void
+log_repair(OutboxBulletin *bulletin, const OutboxRelayStatus *status)
+{
+	if (status->lost != bulletin->lost)
+		ereport(LOG,
+				(errmsg("stream \"%s\" has lost " UINT64_FORMAT " events that it had acknowledged",
+						status->stream, status->lost - bulletin->lost),
+				 errdetail("They are sent again, as far as they are retained.")));
+	bulletin->lost = status->lost;
+	if (status->waiting > 0 ||
+		(status->repaired == bulletin->repaired && status->gone == bulletin->gone))
+		return;
+	ereport(LOG, (errmsg("stream \"%s\" is repaired: " UINT64_FORMAT
+						 " events were sent again, " UINT64_FORMAT " were no longer retained",
+						 status->stream, status->repaired - bulletin->repaired,
+						 status->gone - bulletin->gone)));
+	bulletin->repaired = status->repaired;
+	bulletin->gone = status->gone;
 }
 
 static void
@@ -124,6 +160,8 @@ show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status)
 
 	if (status->troubled)
 		snprintf(activity, sizeof(activity), "cannot publish: %s", status->text);
+	else if (status->waiting > 0)
+		snprintf(activity, sizeof(activity), "repairing stream %s", status->stream);
 	else if (status->phase == OUTBOX_DELIVERY_STREAMING)
 		snprintf(activity, sizeof(activity), "publishing to stream %s", status->stream);
 	else
@@ -134,6 +172,7 @@ show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status)
 static bool
 same_state(const OutboxRelayStatus *a, const OutboxRelayStatus *b)
 {
-	return a->phase == b->phase && a->troubled == b->troubled && a->cause == b->cause &&
-		   a->code == b->code && strcmp(a->text, b->text) == 0;
+	return a->phase == b->phase && (a->waiting == 0) == (b->waiting == 0) &&
+		   a->troubled == b->troubled && a->cause == b->cause && a->code == b->code &&
+		   strcmp(a->text, b->text) == 0;
 }

@@ -38,7 +38,7 @@ static void look_which_are_empty(OutboxRing *ring);
 static void enter(OutboxRing *ring, int child);
 static void mark(OutboxRing *ring, int child, const char *settled);
 static void empty(OutboxRing *ring, int child, const char *settled);
-static int64_t oldest_turn(const OutboxRing *ring);
+static void forget(const OutboxRing *ring);
 static void leave_again(OutboxRing *ring, int child);
 static bool lock_alone(Oid child);
 static void unmark(OutboxRing *ring, int child);
@@ -72,6 +72,8 @@ outbox_ring_turn(OutboxRing *ring, int slot, const char *settled, const OutboxRi
 	else if (step.action == OUTBOX_RING_EMPTY)
 		empty(ring, step.child, settled);
 	outbox_transaction_commit();
+	if (step.action == OUTBOX_RING_EMPTY && ring->children[step.child].empty)
+		forget(ring);
 	/* Only now: a child that emitters use is never one that is not recorded as current. */
 	outbox_shared_set_current_child(slot, ring->current);
 }
@@ -188,20 +190,31 @@ empty(OutboxRing *ring, int child, const char *settled)
 	{
 		execute(psprintf("TRUNCATE ONLY outbox.event_%d", child));
 		ring->children[child].empty = true;
-		outbox_trail_forget(oldest_turn(ring));
 	}
 }
 
-/* The turn of the oldest child that holds events: those settled before it are gone. */
-static int64_t
-oldest_turn(const OutboxRing *ring)
+/* SHARE is had only while nobody writes, and held until this transaction ends. */
+static void
+look_for_late_writers(OutboxRing *ring)
+{
+	for (int i = 0; i < OUTBOX_RING_CHILDREN; i++)
+		if (i != ring->current && !ring->children[i].empty &&
+			!ConditionalLockRelationOid(outbox_log_child(i), ShareLock))
+			leave_again(ring, i);
+}
+
+/* Events that were settled before the oldest child that holds events was current are gone. */
+static void
+forget(const OutboxRing *ring)
 {
 	int64_t oldest = ring->children[ring->current].turn;
 
 	for (int i = 0; i < OUTBOX_RING_CHILDREN; i++)
 		if (!ring->children[i].empty)
 			oldest = Min(oldest, ring->children[i].turn);
-	return oldest;
+	outbox_transaction_begin();
+	outbox_trail_forget(oldest);
+	outbox_transaction_commit();
 }
 
 /* Somebody still writes there. */
