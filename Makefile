@@ -75,6 +75,7 @@ SQL = \
 	infrastructure/postgres/log.sql \
 	infrastructure/postgres/schedule.sql \
 	infrastructure/postgres/cursor.sql \
+	infrastructure/postgres/trail.sql \
 	infrastructure/postgres/identity.sql \
 	infrastructure/postgres/quarantine.sql \
 	infrastructure/postgres/pause.sql \
@@ -82,6 +83,7 @@ SQL = \
 	interface/broadcast.sql \
 	interface/capture.sql \
 	interface/control.sql \
+	interface/verify.sql \
 	interface/refusal.sql \
 	interface/schedule.sql \
 	interface/safety.sql \

@@ -38,6 +38,10 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT outbox.flush();
 ROLLBACK;
 
+-- Verifying needs a relay, and a timeout.
+SELECT outbox.verify(NULL);
+SELECT outbox.verify('-1 s');
+
 -- Only who was allowed to.
 CREATE ROLE regress_outbox_operator;
 SET ROLE regress_outbox_operator;

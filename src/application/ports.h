@@ -20,10 +20,29 @@
 #include "domain/event.h"
 #include "domain/fate.h"
 #include "domain/header.h"
+#include "domain/trail.h"
 #include "domain/verdict.h"
 
 /* What fetch returns where there is more that must not be published yet. */
 #define OUTBOX_STORE_WITHHELD (-1)
+
+/* What the store knows of the stream. */
+typedef struct OutboxHeld
+{
+	OutboxTrailEntry newest; /* the entry with the highest sequence */
+	uint64_t deleted; /* as it was checked last */
+	uint64_t waiting; /* lost events that are still to be sent again */
+	uint64_t gone; /* lost events that were no longer retained, in this process */
+} OutboxHeld;
+
+/* What a comparison of the stream with the trail has found. */
+typedef struct OutboxChecked
+{
+	uint64_t sequence; /* this and created are those of settle */
+	int64_t created;
+	uint64_t first; /* of the stream; 0: not known */
+	uint64_t deleted; /* holes that the stream is known to have */
+} OutboxChecked;
 
 /*
  * The store: committed events in order, and how far they are settled.
@@ -35,6 +54,10 @@
  * keeps back what follows, and takes care itself that it is not lost.  When the
  * dead letter is sent again or given up, it *lets go* what it has kept back: in
  * an interval of its own, in order, and before later events of the aggregate.
+ *
+ * The store also keeps the trail (domain/trail.h): where the settled events stand
+ * in the stream.  Entries that turn out to be *lost* leave it, and their events are
+ * handed out *again*, before all others, as far as the store still retains them.
  */
 typedef struct OutboxStoreRoutine
 {
@@ -99,12 +122,47 @@ typedef struct OutboxStoreRoutine
 	 */
 	void (*sift)(void *self, const int64_t *events, int count, uint64_t floor, int64_t created,
 				 bool last);
+
+	/*
+	 * An event that the next settle settles is stored there: an entry of the
+	 * trail.  Written down together with the settled position.
+	 */
+	void (*note)(void *self, OutboxTrailEntry entry);
+
+	/* What is known of the stream; costs nothing. */
+	void (*held)(void *self, OutboxHeld *held);
+
+	/*
+	 * Fills entries with those that follow this sequence, ascending, at most max.
+	 * Returns how many.
+	 */
+	int (*trail)(void *self, uint64_t after, OutboxTrailEntry *entries, int max);
+
+	/*
+	 * The stream has lost all entries with sequences from first to last.  That is
+	 * durable on return.  After the next rewind fetch hands their events out again,
+	 * marked so, in the order in which they stood; those of the calls between two
+	 * rewinds one after the other, and before what was lost earlier and is still
+	 * waiting.  Other events follow when all of that is settled, or refused.  To
+	 * settle an event again changes where it stands, and nothing else.
+	 */
+	void (*lose)(void *self, uint64_t first, uint64_t last);
+
+	/*
+	 * The stream was compared with the trail.  What stands before its beginning has
+	 * expired, and leaves the trail.  The rest is durable on return, if it is new.
+	 */
+	void (*checked)(void *self, const OutboxChecked *checked);
 } OutboxStoreRoutine;
 
 /* What the broker is and how the stream stands when a connection opens. */
 typedef struct OutboxStreamFacts
 {
+	uint64_t first_sequence; /* 0: the server does not say */
 	uint64_t last_sequence;
+	uint64_t deleted; /* messages missing between them */
+	bool expires; /* it drops its oldest messages by itself */
+	bool sparse; /* it drops messages anywhere */
 	int64_t created; /* nanoseconds since 1970: identifies the stream */
 	int64_t max_payload; /* bytes, the server's limit */
 	int64_t max_message_size; /* bytes, the stream's limit; -1: none */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "application/repair.h"
 #include "application/settle.h"
 #include "application/sift.h"
 
@@ -62,7 +63,8 @@ outbox_publish_slice(OutboxRelay *relay, int64_t now)
 bool
 outbox_publish_is_due(const OutboxRelay *relay, int64_t now)
 {
-	if (relay->halt.set || relay->blocked || outbox_recall_pending(&relay->recall))
+	if (relay->halt.set || relay->blocked || outbox_recall_pending(&relay->recall) ||
+		outbox_repair_checks(relay))
 		return false;
 	return relay->slice_next < relay->slice_count || fetch_is_due(relay, now);
 }
@@ -185,6 +187,7 @@ pass_recalled(OutboxRelay *relay, const OutboxEvent *event, int64_t now)
 		return false;
 	slot = outbox_window_push(&relay->window, event->position, 0, now);
 	slot->recalled = true;
+	slot->again = event->again;
 	outbox_window_answer(&relay->window, slot, sequence, false);
 	outbox_settle_answered(relay, now);
 	return true;
@@ -284,6 +287,7 @@ hand_over(OutboxRelay *relay, const OutboxEvent *event, int64_t now)
 		return result;
 	slot = outbox_window_push(&relay->window, event->position, envelope_bytes(relay), now);
 	slot->expected_last = message.expected_last;
+	slot->again = event->again;
 	if (fenced)
 		outbox_fence_advance(&relay->fence);
 	else

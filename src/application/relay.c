@@ -18,16 +18,19 @@
 
 #include "application/broadcast.h"
 #include "application/publish.h"
+#include "application/repair.h"
 #include "application/settle.h"
 
 static void hear(OutboxRelay *relay, int64_t now);
 static void take(OutboxRelay *relay, const OutboxSignal *signal, int64_t now);
+static void found(OutboxRelay *relay, const OutboxSignal *signal, int64_t now);
 static void answer(OutboxRelay *relay, const OutboxSignal *signal);
 static void accept_ack(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal);
 static void accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal);
 static void halt_at(OutboxRelay *relay, uint64_t token, const OutboxReason *reason);
 static void watch(OutboxRelay *relay, int64_t now);
 static int64_t overdue_at(const OutboxRelay *relay);
+static bool reads(const OutboxRelay *relay);
 static bool halt_is_reached(const OutboxRelay *relay);
 static void resolve_halt(OutboxRelay *relay, int64_t now);
 static void begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now);
@@ -71,6 +74,8 @@ outbox_relay_step(OutboxRelay *relay, int64_t now, bool woken)
 	relay->woken |= woken;
 	hear(relay, now);
 	watch(relay, now);
+	if (outbox_repair_wants_epoch(relay))
+		reload(relay, now);
 	if (relay->stranger == 0 &&
 		decide(relay, OUTBOX_DELIVERY_TICK, OUTBOX_VERDICT_ACKED, now) == OUTBOX_DELIVERY_CONNECT)
 		relay->broker->connect(relay->broker_self);
@@ -102,6 +107,12 @@ outbox_relay_pause(OutboxRelay *relay, int64_t now)
 }
 
 void
+outbox_relay_restart(OutboxRelay *relay, int64_t now)
+{
+	reload(relay, now);
+}
+
+void
 outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report)
 {
 	const OutboxDelivery *delivery = &relay->delivery;
@@ -127,6 +138,7 @@ outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report)
 	report->last_sequence = relay->fence.highest;
 	report->facts = relay->facts;
 	report->counters = relay->counters;
+	outbox_repair_report(relay, report);
 }
 
 int64_t
@@ -173,9 +185,17 @@ take(OutboxRelay *relay, const OutboxSignal *signal, int64_t now)
 			break;
 		case OUTBOX_SIGNAL_FOUND:
 			if (phase == OUTBOX_DELIVERY_STREAMING)
-				outbox_publish_recall(relay, signal->sequence, signal->text, now);
+				found(relay, signal, now);
 			break;
 	}
+}
+
+static void
+found(OutboxRelay *relay, const OutboxSignal *signal, int64_t now)
+{
+	if (!outbox_repair_checks(relay))
+		outbox_publish_recall(relay, signal->sequence, signal->text, now);
+	outbox_repair_found(relay, signal, now);
 }
 
 static void
@@ -223,6 +243,12 @@ accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signa
 		outbox_window_answer(&relay->window, slot, signal->sequence, true);
 		return;
 	}
+	if (slot->again)
+	{
+		/* A server that lost it would not know its id: it was removed on purpose. */
+		outbox_window_answer(&relay->window, slot, 0, true);
+		return;
+	}
 	snprintf(text, sizeof(text),
 			 "message id already taken by another message, at stream sequence %llu",
 			 (unsigned long long) signal->sequence);
@@ -261,7 +287,7 @@ watch(OutboxRelay *relay, int64_t now)
 		return;
 	snprintf(text, sizeof(text), "no answer within %lld ms%s",
 			 (long long) (relay->options.ack_timeout / 1000),
-			 outbox_recall_pending(&relay->recall) ? " from reading the stream" : "");
+			 reads(relay) ? " from reading the stream" : "");
 	end_epoch(relay, &reason, now);
 }
 
@@ -270,10 +296,18 @@ static int64_t
 overdue_at(const OutboxRelay *relay)
 {
 	const OutboxSlot *head = outbox_window_head(&relay->window);
+	int64_t looks = outbox_repair_overdue_at(relay);
 
 	if (outbox_recall_pending(&relay->recall))
-		return relay->recalled_at + relay->options.ack_timeout;
-	return head ? head->sent_at + relay->options.ack_timeout : INT64_MAX;
+		looks = earlier(looks, relay->recalled_at + relay->options.ack_timeout);
+	return head ? earlier(looks, head->sent_at + relay->options.ack_timeout) : looks;
+}
+
+/* Is the stream being read before anything is sent? */
+static bool
+reads(const OutboxRelay *relay)
+{
+	return outbox_recall_pending(&relay->recall) || outbox_repair_checks(relay);
 }
 
 static bool
@@ -313,7 +347,7 @@ begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now)
 		relay->counters.setbacks++;
 	decide(relay, OUTBOX_DELIVERY_OPENED, OUTBOX_VERDICT_ACKED, now);
 	outbox_broadcast_open(relay);
-	outbox_publish_begin(relay, now);
+	outbox_repair_start(relay, now);
 }
 
 /* The connection turned out to be gone; the broker may tell why. */
@@ -361,6 +395,7 @@ drop_epoch(OutboxRelay *relay)
 	outbox_window_clear(&relay->window);
 	relay->halt.set = false;
 	outbox_recall_clear(&relay->recall);
+	outbox_repair_stop(relay);
 	outbox_publish_rewind(relay);
 }
 

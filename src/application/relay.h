@@ -25,6 +25,8 @@
 #include "domain/envelope.h"
 #include "domain/fence.h"
 #include "domain/recall.h"
+#include "domain/repair.h"
+#include "domain/survey.h"
 #include "domain/suspicion.h"
 #include "domain/window.h"
 
@@ -76,7 +78,23 @@ typedef struct OutboxRelayCounters
 	uint64_t failures; /* connections, or tries, that ended in trouble */
 	uint64_t conflicts; /* epochs that ended because the fence was off */
 	uint64_t setbacks; /* streams found to have lost what they had acked */
+	uint64_t checks; /* comparisons of the stream with the trail */
+	uint64_t lost; /* events found to be lost by the broker */
+	uint64_t repaired; /* of them stored again; not among published */
 } OutboxRelayCounters;
+
+/* What a survey that was asked for has found (outbox_relay_verify). */
+typedef struct OutboxVerification
+{
+	bool begun; /* it was asked for */
+	bool running; /* it is not over yet; also while what was lost is repaired */
+	uint64_t checked; /* entries looked at */
+	uint64_t missing; /* of them lost */
+	uint64_t repaired;
+	uint64_t gone; /* lost for good: no longer retained */
+	OutboxRelayCounters before;
+	uint64_t gone_before;
+} OutboxVerification;
 
 /* How the relay stands, for people.  Times as the caller's clock. */
 typedef struct OutboxRelayReport
@@ -96,6 +114,12 @@ typedef struct OutboxRelayReport
 	uint64_t last_sequence; /* the highest that the relay knows of the stream */
 	OutboxStreamFacts facts; /* of the last epoch; zeros before the first */
 	OutboxRelayCounters counters;
+	bool checking; /* the stream is compared before anything is sent */
+	bool comparing; /* it is compared, also beside the publishing */
+	uint64_t waiting; /* lost events that are still to be sent again */
+	uint64_t gone; /* lost events that were no longer retained */
+	int64_t verified_at; /* the stream held all that it should; 0: never, or not now */
+	OutboxVerification verification;
 } OutboxRelayReport;
 
 /* The first failing answer of an epoch: nothing after it is sent or believed. */
@@ -108,7 +132,29 @@ typedef struct OutboxRelayHalt
 	char text[OUTBOX_REASON_SIZE];
 } OutboxRelayHalt;
 
-/* About 700 kB; private to relay.c, settle.c, publish.c and broadcast.c. */
+typedef enum OutboxInspectionPhase
+{
+	OUTBOX_INSPECTION_STREAM, /* the stream's end is checked, or there is no epoch */
+	OUTBOX_INSPECTION_CHECK,
+	OUTBOX_INSPECTION_CONFIRM /* of a loss, entry by entry */
+} OutboxInspectionPhase;
+
+/* How the stream is compared with the trail; see repair.h. */
+typedef struct OutboxInspection
+{
+	OutboxInspectionPhase phase;
+	OutboxRepair repair;
+	OutboxSurvey survey;
+	OutboxTrailEntry tail; /* looked at beside the publishing; sequence 0: none */
+	int64_t looked_at;
+	int64_t verified_at; /* 0: never */
+	bool losing; /* something was found to be lost in this epoch */
+	bool survey_due;
+	bool wants_epoch;
+	OutboxVerification verification;
+} OutboxInspection;
+
+/* About 700 kB; private to relay.c, settle.c, publish.c, repair.c and broadcast.c. */
 typedef struct OutboxRelay
 {
 	OutboxRelayOptions options;
@@ -153,6 +199,8 @@ typedef struct OutboxRelay
 	OutboxFate admitted; /* what the queue was told last */
 	bool queued; /* the last slice of broadcasts has left some */
 	int64_t broadcast_id; /* of the last one */
+
+	OutboxInspection inspection;
 } OutboxRelay;
 
 /* What a relay works with; init copies it. */
@@ -193,6 +241,21 @@ extern void outbox_relay_reconfigure(OutboxRelay *relay, const OutboxRelayOption
 
 /* Persists what is settled and disconnects; steps may follow and connect again. */
 extern void outbox_relay_pause(OutboxRelay *relay, int64_t now);
+
+/* Begins a new epoch at once, without blame. */
+extern void outbox_relay_restart(OutboxRelay *relay, int64_t now);
+
+/*
+ * Looks whether the stream still holds the newest event that it should; the report
+ * tells when it did last.  For every now and then: it costs one look.
+ */
+extern void outbox_relay_check(OutboxRelay *relay, int64_t now);
+
+/*
+ * Begins an epoch that looks at all that the stream should hold, beside the
+ * publishing, and repairs what is lost.  The report has the outcome.
+ */
+extern void outbox_relay_verify(OutboxRelay *relay, int64_t now);
 
 extern void outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report);
 

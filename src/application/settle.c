@@ -5,6 +5,7 @@
 #include "application/settle.h"
 
 static bool head_is_stored(const OutboxRelay *relay);
+static void note_place(OutboxRelay *relay, const OutboxSlot *slot);
 static void count_stored(OutboxRelay *relay, const OutboxSlot *slot);
 static void settle(OutboxRelay *relay, OutboxPosition upto, int64_t now);
 static void note_progress(OutboxRelay *relay, int64_t now);
@@ -21,7 +22,8 @@ outbox_settle_answered(OutboxRelay *relay, int64_t now)
 
 		upto = slot->position;
 		any = true;
-		outbox_fence_settle(&relay->fence, slot->sequence);
+		if (slot->sequence != 0)
+			note_place(relay, slot);
 		count_stored(relay, slot);
 		outbox_window_pop(&relay->window);
 	}
@@ -77,10 +79,24 @@ head_is_stored(const OutboxRelay *relay)
 }
 
 static void
+note_place(OutboxRelay *relay, const OutboxSlot *slot)
+{
+	OutboxTrailEntry entry = {slot->sequence, slot->position.id};
+
+	outbox_fence_settle(&relay->fence, slot->sequence);
+	relay->store->note(relay->store_self, entry);
+}
+
+static void
 count_stored(OutboxRelay *relay, const OutboxSlot *slot)
 {
 	OutboxRelayCounters *counters = &relay->counters;
 
+	if (slot->again)
+	{
+		counters->repaired += slot->sequence != 0;
+		return;
+	}
 	counters->published++;
 	counters->published_bytes += slot->bytes;
 	counters->duplicates += slot->duplicate;

@@ -144,3 +144,21 @@ outbox_event_message_id(const OutboxEvent *event, const char *uuid, char *messag
 	outbox_text_append_char(&text, '\0');
 	return text.length - 1;
 }
+
+int64_t
+outbox_event_of_message_id(const char *message_id, const char *uuid)
+{
+	size_t length = strlen(uuid);
+	int64_t event = 0;
+	const char *digit;
+
+	if (strncmp(message_id, uuid, length) != 0 || message_id[length] != '-')
+		return 0;
+	for (digit = message_id + length + 1; *digit >= '0' && *digit <= '9'; digit++)
+	{
+		if (event > (INT64_MAX - 9) / 10)
+			return 0;
+		event = event * 10 + (*digit - '0');
+	}
+	return *digit == '\0' ? event : 0;
+}

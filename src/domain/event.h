@@ -30,6 +30,7 @@ typedef struct OutboxEvent
 	uint64_t xid; /* its transaction (top level, 64 bits) */
 	uint32_t tx_index; /* 1 .. tx_count within its transaction */
 	uint32_t tx_count;
+	bool again; /* was stored, and the broker has lost it */
 	int64_t emitted_at; /* microseconds since 1970-01-01 00:00 UTC */
 	const char *aggregate;
 	const char *aggregate_id;
@@ -73,5 +74,8 @@ extern OutboxFault outbox_event_check(const OutboxEvent *event);
 extern size_t outbox_event_type(const OutboxEvent *event, char *type, size_t size);
 extern size_t outbox_event_message_id(const OutboxEvent *event, const char *uuid, char *message_id,
 									  size_t size);
+
+/* The event of a message id {uuid}-{event id}; 0: it is none of this outbox. */
+extern int64_t outbox_event_of_message_id(const char *message_id, const char *uuid);
 
 #endif

@@ -78,6 +78,14 @@ outbox_fence_conflict(OutboxFence *fence)
 }
 
 void
+outbox_fence_doubt(OutboxFence *fence)
+{
+	fence->astray = fence->last > fence->floor;
+	fence->base = fence->astray ? fence->last : fence->floor;
+	fence->next = fence->base;
+}
+
+void
 outbox_fence_drained(OutboxFence *fence)
 {
 	fence->floor = fence->highest;

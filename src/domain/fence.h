@@ -86,6 +86,12 @@ extern void outbox_fence_conflict(OutboxFence *fence);
  */
 extern void outbox_fence_sifted(OutboxFence *fence, uint64_t sequence);
 
+/*
+ * Nothing is sent yet in this epoch, and what comes next need not be what the stream
+ * holds beyond the floor: predictions start at its end.
+ */
+extern void outbox_fence_doubt(OutboxFence *fence);
+
 /* All events are settled, nothing is in flight. */
 extern void outbox_fence_drained(OutboxFence *fence);
 

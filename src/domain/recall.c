@@ -4,9 +4,7 @@
  */
 #include "domain/recall.h"
 
-#include <string.h>
-
-static int64_t read_event(const char *message_id, const char *uuid);
+#include "domain/event.h"
 
 void
 outbox_recall_clear(OutboxRecall *recall)
@@ -72,7 +70,7 @@ outbox_recall_hear(OutboxRecall *recall, uint64_t sequence, const char *message_
 	event = &recall->events[sequence - recall->first];
 	if (*event != -1)
 		return;
-	*event = read_event(message_id, uuid);
+	*event = outbox_event_of_message_id(message_id, uuid);
 	recall->heard++;
 	if (*event > 0)
 		recall->left++;
@@ -93,23 +91,4 @@ outbox_recall_match(OutboxRecall *recall, int64_t event)
 		return recall->first + (uint64_t) index;
 	}
 	return 0;
-}
-
-/* The event of a message id {uuid}-{event id}; 0: it is none of ours. */
-static int64_t
-read_event(const char *message_id, const char *uuid)
-{
-	size_t length = strlen(uuid);
-	int64_t event = 0;
-	const char *digit = message_id + length + 1;
-
-	if (strncmp(message_id, uuid, length) != 0 || message_id[length] != '-')
-		return 0;
-	for (; *digit >= '0' && *digit <= '9'; digit++)
-	{
-		if (event > (INT64_MAX - 9) / 10)
-			return 0;
-		event = event * 10 + (*digit - '0');
-	}
-	return *digit == '\0' ? event : 0;
 }

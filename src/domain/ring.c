@@ -7,7 +7,10 @@
 /* What clocks may differ by when nobody has set them, microseconds. */
 #define CLOCK_TOLERANCE INT64_C(1000000)
 
-static int oldest_to_empty(const OutboxRing *ring, int64_t now, int64_t retention);
+static int oldest(const OutboxRing *ring, OutboxRingAction action, int64_t now,
+				  const OutboxRingPolicy *policy);
+static bool fits(const OutboxRingChild *child, OutboxRingAction action, int64_t now,
+				 const OutboxRingPolicy *policy);
 static bool shift(int64_t *time, int64_t by, int64_t limit);
 
 bool
@@ -26,40 +29,55 @@ outbox_ring_mind_clock(OutboxRing *ring, int64_t wall, int64_t steady)
 	{
 		changed |= shift(&ring->children[i].entered_at, set, wall);
 		changed |= shift(&ring->children[i].left_at, set, wall);
+		if (ring->children[i].settled_at != 0)
+			changed |= shift(&ring->children[i].settled_at, set, wall);
 	}
 	return changed;
 }
 
 OutboxRingStep
-outbox_ring_decide(const OutboxRing *ring, int64_t now, int64_t retention)
+outbox_ring_decide(const OutboxRing *ring, int64_t now, const OutboxRingPolicy *policy)
 {
 	const OutboxRingChild *current = &ring->children[ring->current];
 	int next = (ring->current + 1) % OUTBOX_RING_CHILDREN;
-	int old = oldest_to_empty(ring, now, retention);
+	int child;
 
-	if (old >= 0)
-		return (OutboxRingStep){OUTBOX_RING_EMPTY, old};
-	if (!current->empty && ring->children[next].empty && now - current->entered_at >= retention / 2)
+	if ((child = oldest(ring, OUTBOX_RING_EMPTY, now, policy)) >= 0)
+		return (OutboxRingStep){OUTBOX_RING_EMPTY, child};
+	if (!current->empty && ring->children[next].empty &&
+		now - current->entered_at >= policy->retention / 2)
 		return (OutboxRingStep){OUTBOX_RING_ENTER, next};
+	if ((child = oldest(ring, OUTBOX_RING_MARK, now, policy)) >= 0)
+		return (OutboxRingStep){OUTBOX_RING_MARK, child};
 	return (OutboxRingStep){OUTBOX_RING_REST, ring->current};
 }
 
-/* The child that was left first, if all of it is old enough; -1: none is. */
+/* The child that was left first of those with which this may be done; -1: there is none. */
 static int
-oldest_to_empty(const OutboxRing *ring, int64_t now, int64_t retention)
+oldest(const OutboxRing *ring, OutboxRingAction action, int64_t now, const OutboxRingPolicy *policy)
 {
-	int oldest = -1;
+	int found = -1;
 
 	for (int i = 0; i < OUTBOX_RING_CHILDREN; i++)
 	{
 		const OutboxRingChild *child = &ring->children[i];
 
-		if (i == ring->current || child->empty || now - child->left_at < retention)
+		if (i == ring->current || child->empty || !fits(child, action, now, policy))
 			continue;
-		if (oldest < 0 || child->left_at < ring->children[oldest].left_at)
-			oldest = i;
+		if (found < 0 || child->left_at < ring->children[found].left_at)
+			found = i;
 	}
-	return oldest;
+	return found;
+}
+
+static bool
+fits(const OutboxRingChild *child, OutboxRingAction action, int64_t now,
+	 const OutboxRingPolicy *policy)
+{
+	if (action == OUTBOX_RING_MARK)
+		return child->settled_at == 0;
+	return now - child->left_at >= policy->retention && child->settled_at != 0 &&
+		   policy->verified_at != 0 && policy->verified_at - child->settled_at >= policy->hold;
 }
 
 static bool

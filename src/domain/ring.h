@@ -11,6 +11,11 @@
  *
  * Ages are told by the clock on the wall, since they outlive the process.  It may be
  * set; so it is compared with a *steady* clock that nobody sets.
+ *
+ * What a broker has acknowledged it may still lose, until it syncs its files.  So a
+ * child that was left is *marked* when all of it is found to be settled, and is
+ * emptied only when the stream has been *verified*, compared with what it should
+ * hold, at least a *hold time* after that.
  */
 #ifndef OUTBOX_DOMAIN_RING_H
 #define OUTBOX_DOMAIN_RING_H
@@ -25,6 +30,8 @@ typedef struct OutboxRingChild
 	bool empty;
 	int64_t entered_at; /* when it became current, microseconds */
 	int64_t left_at; /* when another one did; void while it is current */
+	int64_t settled_at; /* when all of it was found to be settled; 0: not yet */
+	int64_t turn; /* which one it was to become current, counted for ever */
 } OutboxRingChild;
 
 typedef struct OutboxRing
@@ -38,6 +45,7 @@ typedef struct OutboxRing
 typedef enum OutboxRingAction
 {
 	OUTBOX_RING_REST,
+	OUTBOX_RING_MARK, /* see whether all of this child is settled */
 	OUTBOX_RING_EMPTY, /* empty this child */
 	OUTBOX_RING_ENTER /* make this child current */
 } OutboxRingAction;
@@ -55,7 +63,16 @@ typedef struct OutboxRingStep
  */
 extern bool outbox_ring_mind_clock(OutboxRing *ring, int64_t wall, int64_t steady);
 
-/* What to do now; retention in microseconds. */
-extern OutboxRingStep outbox_ring_decide(const OutboxRing *ring, int64_t now, int64_t retention);
+/* How long events are kept. */
+typedef struct OutboxRingPolicy
+{
+	int64_t retention; /* microseconds */
+	int64_t hold; /* microseconds */
+	int64_t verified_at; /* when the stream was verified last; 0: never, or not now */
+} OutboxRingPolicy;
+
+/* What to do now. */
+extern OutboxRingStep outbox_ring_decide(const OutboxRing *ring, int64_t now,
+										 const OutboxRingPolicy *policy);
 
 #endif

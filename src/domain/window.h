@@ -36,6 +36,7 @@ typedef struct OutboxSlot
 	bool answered; /* it is stored */
 	bool duplicate; /* stored by an earlier epoch */
 	bool recalled; /* not sent, found stored */
+	bool again; /* was stored before, and lost */
 } OutboxSlot;
 
 typedef struct OutboxWindow

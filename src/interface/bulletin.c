@@ -18,6 +18,7 @@ static void log_capture(OutboxBulletin *bulletin, bool captures);
 static void tell_withheld(const OutboxBulletin *bulletin, OutboxRelayStatus *status, int64_t since);
 static void tell(OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void log_change(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
+static void log_repair(OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static bool same_state(const OutboxRelayStatus *a, const OutboxRelayStatus *b);
 
@@ -33,7 +34,8 @@ outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream,
 }
 
 void
-outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, int64_t now)
+outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, uint64_t verification,
+					  int64_t now)
 {
 	OutboxRelayReport report;
 	OutboxRelayStatus status = {0};
@@ -66,9 +68,22 @@ outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, int64_
 	if (!report.troubled && report.withheld_since != 0 &&
 		now - report.withheld_since >= WITHHELD_US)
 		tell_withheld(bulletin, &status, wall - (now - report.withheld_since));
+	status.checks = report.counters.checks;
+	status.lost = report.counters.lost;
+	status.repaired = report.counters.repaired;
+	status.gone = report.gone;
+	status.waiting = report.waiting;
+	status.verification = bulletin->status.verification;
+	if (report.verification.begun && !report.verification.running)
+		status.verification = (OutboxVerificationResult){
+			verification, report.verification.checked, report.verification.missing,
+			report.verification.repaired, report.verification.gone};
+	if (!report.comparing)
+		log_repair(bulletin, &status);
 	outbox_shared_set_limits(bulletin->slot, status.max_payload, status.max_message_size);
 	tell(bulletin, &status);
 	log_capture(bulletin, report.facts.captures_broadcasts);
+	outbox_shared_set_verified(bulletin->slot, status.verification.number);
 }
 
 void
@@ -133,8 +148,29 @@ log_change(const OutboxBulletin *bulletin, const OutboxRelayStatus *status)
 	else if (!status->withheld && before->withheld)
 		ereport(LOG, (errmsg("relay waits for synchronous standbys no longer")));
 	else if (!status->troubled && status->phase == OUTBOX_DELIVERY_STREAMING &&
-			 before->phase != status->phase && before->published == 0)
+			 before->phase != status->phase && before->checks == 0)
 		ereport(LOG, (errmsg("relay is connected to stream \"%s\"", status->stream)));
+}
+
+/* A repair begins, or is over. */
+static void
+log_repair(OutboxBulletin *bulletin, const OutboxRelayStatus *status)
+{
+	if (status->lost != bulletin->lost)
+		ereport(LOG,
+				(errmsg("stream \"%s\" has lost " UINT64_FORMAT " events that it had acknowledged",
+						status->stream, status->lost - bulletin->lost),
+				 errdetail("They are sent again, as far as they are retained.")));
+	bulletin->lost = status->lost;
+	if (status->waiting > 0 ||
+		(status->repaired == bulletin->repaired && status->gone == bulletin->gone))
+		return;
+	ereport(LOG, (errmsg("stream \"%s\" is repaired: " UINT64_FORMAT
+						 " events were sent again, " UINT64_FORMAT " were no longer retained",
+						 status->stream, status->repaired - bulletin->repaired,
+						 status->gone - bulletin->gone)));
+	bulletin->repaired = status->repaired;
+	bulletin->gone = status->gone;
 }
 
 static void
@@ -146,6 +182,8 @@ show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status)
 		snprintf(activity, sizeof(activity), "cannot publish: %s", status->text);
 	else if (status->withheld)
 		snprintf(activity, sizeof(activity), "waiting for a standby");
+	else if (status->waiting > 0)
+		snprintf(activity, sizeof(activity), "repairing stream %s", status->stream);
 	else if (status->phase == OUTBOX_DELIVERY_STREAMING)
 		snprintf(activity, sizeof(activity), "publishing to stream %s", status->stream);
 	else
@@ -157,6 +195,6 @@ static bool
 same_state(const OutboxRelayStatus *a, const OutboxRelayStatus *b)
 {
 	return a->phase == b->phase && a->troubled == b->troubled && a->withheld == b->withheld &&
-		   a->cause == b->cause && a->code == b->code &&
+		   (a->waiting == 0) == (b->waiting == 0) && a->cause == b->cause && a->code == b->code &&
 		   (a->withheld || strcmp(a->text, b->text) == 0);
 }

@@ -19,14 +19,21 @@ typedef struct OutboxBulletin
 	const OutboxStore *store;
 	OutboxRelayStatus status; /* as told last */
 	bool captures_broadcasts; /* the same */
+	uint64_t lost; /* as logged last */
+	uint64_t repaired;
+	uint64_t gone;
 } OutboxBulletin;
 
 /* Begins to tell of the relay in this slot; stream and store must stay. */
 extern void outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream,
 								 const OutboxStore *store);
 
-/* Tells how the relay stands; logs changes of state only.  now is the relay's clock. */
-extern void outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, int64_t now);
+/*
+ * Tells how the relay stands; logs changes of state only.  verification is the number of
+ * the last one that was begun; now is the relay's clock.
+ */
+extern void outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay,
+								  uint64_t verification, int64_t now);
 
 /* Tells why the relay cannot even try. */
 extern void outbox_bulletin_misfit(OutboxBulletin *bulletin, bool fenced_copy, const char *reason);

@@ -20,6 +20,7 @@
 #include "infrastructure/postgres/cursor.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/wakeup.h"
+#include "interface/deadline.h"
 #include "interface/record.h"
 
 /* Time between two looks whether all is published. */
@@ -30,7 +31,6 @@ PG_FUNCTION_INFO_V1(outbox_control_resume);
 PG_FUNCTION_INFO_V1(outbox_control_wake);
 PG_FUNCTION_INFO_V1(outbox_control_flush);
 
-static TimestampTz take_deadline(FunctionCallInfo fcinfo);
 static bool is_pending(const char *snapshot);
 static void run(const char *command, Datum argument, bool isnull);
 
@@ -66,7 +66,7 @@ outbox_control_wake(PG_FUNCTION_ARGS)
 Datum
 outbox_control_flush(PG_FUNCTION_ARGS)
 {
-	TimestampTz deadline = take_deadline(fcinfo);
+	TimestampTz deadline = outbox_deadline_take(fcinfo, 0);
 	char *snapshot;
 
 	if (IsolationUsesXactSnapshot())
@@ -86,22 +86,6 @@ outbox_control_flush(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 	}
 	PG_RETURN_BOOL(true);
-}
-
-static TimestampTz
-take_deadline(FunctionCallInfo fcinfo)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz deadline;
-
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("timeout must not be null"));
-	deadline = DatumGetTimestampTz(
-		DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(now), PG_GETARG_DATUM(0)));
-	if (deadline < now)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("timeout must not be negative"));
-	return deadline;
 }
 
 /*

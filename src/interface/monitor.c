@@ -14,7 +14,7 @@
 #include "domain/verdict.h"
 #include "infrastructure/postgres/shared.h"
 
-#define STATE_COLUMNS 26
+#define STATE_COLUMNS 31
 
 PG_FUNCTION_INFO_V1(outbox_monitor_relay_state);
 
@@ -102,6 +102,11 @@ fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status)
 	values[i++] = Int64GetDatum(status->max_payload);
 	nulls[i] = status->max_message_size < 0;
 	values[i++] = Int64GetDatum(status->max_message_size);
+	values[i++] = Int64GetDatum((int64) status->checks);
+	values[i++] = Int64GetDatum((int64) status->lost);
+	values[i++] = Int64GetDatum((int64) status->repaired);
+	values[i++] = Int64GetDatum((int64) status->gone);
+	values[i++] = Int64GetDatum((int64) status->waiting);
 }
 
 static const char *

@@ -5,7 +5,8 @@ CREATE FUNCTION outbox.relay_state(
 	OUT code integer, OUT reason text, OUT attempt integer, OUT next_retry_at timestamptz, OUT stream text,
 	OUT in_flight integer, OUT published bigint, OUT duplicates bigint, OUT refused bigint, OUT retries bigint,
 	OUT conflicts bigint, OUT bytes bigint, OUT last_sequence numeric, OUT last_ack_at timestamptz,
-	OUT max_payload bigint, OUT max_message_size bigint)
+	OUT max_payload bigint, OUT max_message_size bigint, OUT checks bigint, OUT lost bigint, OUT repaired bigint,
+	OUT gone bigint, OUT to_repair bigint)
 RETURNS record LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'outbox_monitor_relay_state';
 COMMENT ON FUNCTION outbox.relay_state() IS
@@ -32,12 +33,13 @@ COMMENT ON VIEW outbox.pending IS
 CREATE VIEW outbox.stat_relay AS
 SELECT r.pid, r.worker, r.worker_since, r.failures, r.phase, r.since, r.stream, r.in_flight, r.published, r.duplicates,
        r.refused, r.retries, r.conflicts, r.bytes, r.last_sequence, r.last_ack_at, r.attempt, r.next_retry_at,
-       r.max_payload, r.max_message_size
+       r.max_payload, r.max_message_size, r.checks, r.lost, r.repaired, r.gone, r.to_repair
   FROM outbox.relay_state() r;
 COMMENT ON VIEW outbox.stat_relay IS
 'The relay''s counters since it started: published (acknowledged by the broker), duplicates (sent again and recognised by the broker), '
 'refused (now in outbox.dead_letter), retries (connections begun anew), conflicts (the stream did not stand where it should), bytes of '
-'payload; and the broker''s limits in bytes.';
+'payload; the broker''s limits in bytes; checks (comparisons of the stream with what it should hold), lost (events that the broker lost '
+'after it had acknowledged them), repaired (of them sent again and stored), gone (of them no longer retained), to_repair (of them still to be sent again).';
 
 CREATE VIEW outbox.status AS
 SELECT s.state,
@@ -47,7 +49,12 @@ SELECT s.state,
          WHEN s.worker = 'running' AND s.pid IS NOT NULL THEN s.since
          ELSE s.worker_since
        END AS since,
-       CASE WHEN s.state = 'paused' THEN pg_catalog.concat_ws(': ', 'by ' || s.paused_by, s.pause_reason) WHEN s.state = 'fenced copy' AND NOT s.fenced_copy THEN 'an outbox was restored here from a dump' ELSE s.reason END AS reason,
+       CASE s.state
+         WHEN 'paused' THEN pg_catalog.concat_ws(': ', 'by ' || s.paused_by, s.pause_reason)
+         WHEN 'repairing' THEN s.to_repair || ' events that the broker has lost are still to be sent again'
+         WHEN 'fenced copy' THEN CASE WHEN s.fenced_copy THEN s.reason ELSE 'an outbox was restored here from a dump' END
+         ELSE s.reason
+       END AS reason,
        CASE s.state
          WHEN 'not preloaded' THEN 'Add cleanoutbox to shared_preload_libraries and restart PostgreSQL.'
          WHEN 'standby' THEN 'Nothing to do: the relay starts when this server is promoted.'
@@ -61,6 +68,7 @@ SELECT s.state,
          WHEN 'broker unreachable' THEN 'Check that nats-server runs at outbox.nats_url; the relay tries again by itself and nothing is lost.'
          WHEN 'not authorized' THEN 'Check outbox.nats_user and the outbox.nats_*_file settings, and the user''s permissions at the broker.'
          WHEN 'waiting for a standby' THEN 'Look into pg_stat_replication and synchronous_standby_names, or set outbox.publish_after = local; nothing is lost.'
+         WHEN 'repairing' THEN 'Wait: what the broker has lost is sent again first; new events follow. See outbox.stat_relay.'
          WHEN 'misconfigured' THEN 'Repair what the reason names, at the broker or in the settings; the relay tries again by itself.'
          ELSE CASE
            WHEN s.blocked_aggregates > 0 THEN 'Events wait behind dead letters: see outbox.blocked_aggregate, then call outbox.redrive or outbox.discard.'
@@ -83,6 +91,7 @@ SELECT s.state,
                  WHEN r.troubled AND r.phase <> 'streaming' THEN 'broker unreachable'
                  WHEN r.phase = 'waiting for a standby' THEN r.phase
                  WHEN r.phase <> 'streaming' THEN 'starting'
+                 WHEN r.to_repair > 0 THEN 'repairing'
                  WHEN b.backlog > 0 THEN 'publishing'
                  ELSE 'idle'
                END AS state

@@ -31,6 +31,7 @@
 
 #include "infrastructure/postgres/catalog.h"
 #include "infrastructure/postgres/identity.h"
+#include "infrastructure/postgres/ledger.h"
 #include "infrastructure/postgres/log.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/ring.h"
@@ -59,6 +60,7 @@ typedef struct Worker
 	OutboxBinding binding;
 	OutboxIdentity identity;
 	OutboxStore *store;
+	OutboxLedger *ledger; /* over the store */
 	OutboxNatsBroker *broker;
 	OutboxQueue *queue; /* NULL: nothing is broadcast */
 	OutboxRelay *relay; /* NULL until the settings fit */
@@ -70,6 +72,7 @@ typedef struct Worker
 	OutboxCaution caution;
 	bool paused; /* by outbox.pause */
 	char fence[OUTBOX_TEXT_SIZE]; /* why it is fenced; "": it is not */
+	uint64 verification; /* the one that was begun last */
 } Worker;
 
 PGDLLEXPORT void outbox_relay_main(Datum arg);
@@ -88,6 +91,8 @@ static long rest(const Worker *worker, const OutboxRelayStep *step);
 static void give_up(Worker *worker);
 static long stand_still(Worker *worker);
 static void keep_house(Worker *worker);
+static TimestampTz find_verified_at(const Worker *worker);
+static void verify_when_asked(Worker *worker);
 static bool fits(const Worker *worker);
 static long ms_until(int64_t wake_at);
 static int64_t now_us(void);
@@ -113,6 +118,7 @@ outbox_relay_main(Datum arg)
 	outbox_caution_begin(&worker->caution, MyDatabaseId, now_us());
 	worker->store = outbox_store_create();
 	worker->queue = outbox_queue_open();
+	worker->ledger = outbox_ledger_create(worker->store);
 	outbox_ring_load(&worker->ring, worker->slot);
 	worker->schedule.slot = worker->slot;
 	worker->broker = outbox_nats_broker_create();
@@ -120,6 +126,7 @@ outbox_relay_main(Datum arg)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not prepare the NATS connection")));
 	outbox_bulletin_open(&worker->bulletin, worker->slot, worker->binding.stream, worker->store);
+	worker->verification = outbox_shared_verified(worker->slot);
 	bind_settings(worker, false);
 	for (;;)
 	{
@@ -255,8 +262,8 @@ static void
 bind_settings(Worker *worker, bool reconnect)
 {
 	OutboxRelayPorts ports = {
-		.store = &outbox_postgres_store,
-		.store_self = worker->store,
+		.store = &outbox_postgres_ledger,
+		.store_self = worker->ledger,
 		.broker = &outbox_nats_broker,
 		.broker_self = worker->broker,
 		.queue = worker->queue != NULL ? &outbox_postgres_queue : NULL,
@@ -280,8 +287,10 @@ bind_settings(Worker *worker, bool reconnect)
 	if (worker->relay)
 	{
 		outbox_relay_reconfigure(worker->relay, &worker->options, reconnect, now_us());
+		outbox_ledger_follow(worker->ledger, worker->binding.stream);
 		return;
 	}
+	outbox_ledger_follow(worker->ledger, worker->binding.stream);
 	/* Room for every mode, since the mode may change; what is not used is never touched. */
 	ports.scratch_size = outbox_envelope_scratch_size(OUTBOX_ENVELOPE_CLOUDEVENTS_STRUCTURED,
 													  STRUCTURED_PAYLOAD_MAX);
@@ -318,12 +327,14 @@ turn(Worker *worker)
 
 	if (fits(worker))
 	{
-		OutboxRelayStep step = outbox_relay_step(worker->relay, now_us(), woken);
+		OutboxRelayStep step;
 
+		verify_when_asked(worker);
+		step = outbox_relay_step(worker->relay, now_us(), woken);
 		entered = outbox_schedule_turn(&worker->schedule, worker->options.poll_interval);
 		timeout = step.busy || entered ? 0 : rest(worker, &step);
 		if (!step.busy)
-			outbox_bulletin_relay(&worker->bulletin, worker->relay, now_us());
+			outbox_bulletin_relay(&worker->bulletin, worker->relay, worker->verification, now_us());
 		if (outbox_store_is_restored(worker->store))
 			leave(worker, OUTBOX_SLOT_UNKNOWN);
 		if (outbox_relay_stranger(worker->relay) != 0)
@@ -389,20 +400,52 @@ stand_still(Worker *worker)
 	return fits(worker) ? 0 : MISFIT_RETRY_MS;
 }
 
-/* Lets old events go, as far as all before them is written down. */
+/*
+ * Lets old events go, as far as all before them is written down and the stream is known
+ * to hold what it should.
+ */
 static void
 keep_house(Worker *worker)
 {
 	const char *settled = outbox_store_settled_snapshot(worker->store);
-	int64 retention =
-		Max(outbox_settings.retention, outbox_settings.hold_time) * INT64CONST(1000000);
+	OutboxRingPolicy policy = {
+		.hold = outbox_settings.hold_time * INT64CONST(1000000),
+		.verified_at = find_verified_at(worker),
+	};
 
+	policy.retention = Max(outbox_settings.retention * INT64CONST(1000000), policy.hold);
 	if (settled == NULL)
 		return;
-	outbox_ring_turn(&worker->ring, worker->slot, settled, retention);
+	outbox_ring_turn(&worker->ring, worker->slot, settled, &policy);
+	outbox_relay_check(worker->relay, now_us());
 	worker->housekeeping_at =
 		now_us() +
-		Min(Max(retention / HOUSEKEEPING_TURNS, HOUSEKEEPING_MIN_US), HOUSEKEEPING_MAX_US);
+		Min(Max(policy.retention / HOUSEKEEPING_TURNS, HOUSEKEEPING_MIN_US), HOUSEKEEPING_MAX_US);
+}
+
+/* When the stream was found to hold all that it should, by the clock; 0: not now. */
+static TimestampTz
+find_verified_at(const Worker *worker)
+{
+	OutboxRelayReport report;
+
+	outbox_relay_report(worker->relay, &report);
+	if (report.verified_at == 0)
+		return 0;
+	return GetCurrentTimestamp() - (now_us() - report.verified_at);
+}
+
+/* Begins what outbox.verify asks for. */
+static void
+verify_when_asked(Worker *worker)
+{
+	uint64 asked = outbox_shared_verification(worker->slot);
+
+	if (asked != worker->verification)
+	{
+		worker->verification = asked;
+		outbox_relay_verify(worker->relay, now_us());
+	}
 }
 
 static bool

@@ -278,6 +278,26 @@ a_look_finds_the_id_of_a_stored_message(void **state)
 }
 
 static void
+the_facts_tell_what_the_stream_holds(void **state)
+{
+	BrokerDriver test = driver_begin_open();
+
+	(void) state;
+	for (int i = 0; i < 3; i++)
+	{
+		driver_must_send(&test, NULL, OUTBOX_UNFENCED);
+		driver_expect(&test, OUTBOX_SIGNAL_ANSWER, OUTBOX_VERDICT_ACKED);
+	}
+	driver_open(&test);
+	assert_int_equal(test.signal.facts.first_sequence, 1);
+	assert_int_equal(test.signal.facts.last_sequence, 3);
+	assert_int_equal(test.signal.facts.deleted, 0);
+	assert_false(test.signal.facts.expires);
+	assert_false(test.signal.facts.sparse);
+	driver_finish(&test);
+}
+
+static void
 a_server_that_is_away_fails_to_connect(void **state)
 {
 	BrokerDriver test = driver_begin(BROKER_STREAM_TO_MAKE);
@@ -425,6 +445,7 @@ broker_contract_run(const BrokerBench *bench)
 		cmocka_unit_test(a_missing_stream_is_not_made_unasked),
 		cmocka_unit_test(a_subject_without_stream_ends_the_epoch),
 		cmocka_unit_test(a_look_finds_the_id_of_a_stored_message),
+		cmocka_unit_test(the_facts_tell_what_the_stream_holds),
 		cmocka_unit_test(a_server_that_is_away_fails_to_connect),
 		cmocka_unit_test(a_killed_server_loses_the_epoch_and_nothing_of_it_follows),
 		cmocka_unit_test(disconnecting_forgets_what_is_in_flight),

@@ -103,6 +103,14 @@ discard(void *bench, int64_t event)
 	fake_store_discard(bench, fake_store_find(bench, event), false);
 }
 
+static void
+remove_event(void *bench, int64_t event)
+{
+	FakeStore *store = bench;
+
+	store->rows[fake_store_find(store, event)].removed = true;
+}
+
 static int
 run_store(void)
 {
@@ -123,6 +131,7 @@ run_store(void)
 		.dead_letters = dead_letters,
 		.redrive = redrive,
 		.discard = discard,
+		.remove = remove_event,
 	};
 
 	return store_contract_run(&bench);

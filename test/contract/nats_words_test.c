@@ -241,19 +241,23 @@ patterns_cover_and_meet(void **state)
 	}
 }
 
+static OutboxNatsInfo info; /* of the stream judged last */
+
 /* Judges a stream with these members of its configuration. */
 static bool
 judge(const char *config, const char *pattern, char *text, size_t size)
 {
-	OutboxNatsInfo info;
 	char answer[1000];
 
-	snprintf(answer, sizeof(answer),
-			 "{\"type\":\"x\",\"config\":{\"name\":\"S\",%s},\"created\":"
-			 "\"2026-11-22T20:31:00.000000005Z\",\"state\":{\"messages\":1,\"last_seq\":7}}",
-			 config);
+	snprintf(
+		answer, sizeof(answer),
+		"{\"type\":\"x\",\"config\":{\"name\":\"S\",%s},\"created\":"
+		"\"2026-11-22T20:31:00.000000005Z\",\"state\":{\"first_seq\":5,\"last_seq\":7,\"num_deleted\":1}}",
+		config);
 	assert_true(outbox_nats_info_parse(answer, strlen(answer), pattern, &info));
+	assert_int_equal(info.first_sequence, 5);
 	assert_int_equal(info.last_sequence, 7);
+	assert_int_equal(info.deleted, 1);
 	assert_int_equal(info.created, 1795379460000000005);
 	return outbox_nats_info_judge(&info, pattern, text, size);
 }
@@ -277,9 +281,11 @@ streams_are_judged(void **state)
 	assert_non_null(strstr(text, "memory"));
 	assert_non_null(strstr(text, "; the stream's limits remove"));
 	assert_non_null(strstr(text, "consumers have had them"));
+	assert_true(outbox_nats_info_expires(&info) && outbox_nats_info_sparse(&info));
 	assert_true(judge("\"subjects\":[\"shop.>\"],\"max_bytes\":9,\"discard\":\"new\"", "shop.*.*",
 					  text, sizeof(text)));
 	assert_string_equal(text, "");
+	assert_false(outbox_nats_info_expires(&info) || outbox_nats_info_sparse(&info));
 	assert_true(judge("\"subjects\":[\"shop.>\"],\"max_bytes\":9,\"discard\":\"old\"", "shop.*.*",
 					  text, sizeof(text)));
 	assert_non_null(strstr(text, "limits"));
@@ -307,7 +313,6 @@ what_is_no_stream_is_not_read(void **state)
 		"{\"created\":\"2026-11-22T20:31:00Z\",\"state\":{\"last_seq\":-1}}",
 		"{\"stream\":\"S\",\"seq\":1}",
 	};
-	OutboxNatsInfo info;
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)

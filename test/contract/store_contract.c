@@ -426,5 +426,5 @@ store_contract_run(const StoreBench *bench)
 
 	store_bench = bench;
 	return cmocka_run_group_tests_name(bench->name, tests, NULL, NULL) + store_refusals_run() +
-		   store_backlog_run() + store_found_run();
+		   store_backlog_run() + store_found_run() + store_trail_run();
 }

@@ -54,6 +54,9 @@ typedef struct StoreBench
 	/* Have a dead letter sent again, or give it up. */
 	void (*redrive)(void *bench, int64_t event);
 	void (*discard)(void *bench, int64_t event);
+
+	/* The event, which is settled, is no longer retained. */
+	void (*remove)(void *bench, int64_t event);
 } StoreBench;
 
 /* Runs the suite as TAP or as cmocka is set up; returns the number of failures. */

@@ -48,6 +48,8 @@ extern int store_found_run(void);
 
 /* The part about large backlogs; the same. */
 extern int store_backlog_run(void);
+/* The part about the trail. */
+extern int store_trail_run(void);
 
 extern int64_t store_emit(StoreTest *test, int transaction, int aggregate);
 

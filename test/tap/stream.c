@@ -13,6 +13,9 @@
  *	create STREAM SUBJECT [LIMIT=VALUE...]
  *	update STREAM LIMIT=VALUE...
  *	purge STREAM | delete STREAM
+ *	remove STREAM SEQUENCE	removes one message
+ *	consume STREAM NAME MOST	what a durable consumer gets, acknowledged, at most so many:
+ *							a line with the sequence and the subject of each
  *	publish SUBJECT TEXT
  *	listen SUBJECT			"listening", then a line as read prints it, numbered, for
  *							every message of core NATS; until it is killed
@@ -290,6 +293,53 @@ drop(Session *session)
 }
 
 static natsStatus
+remove_message(Session *session)
+{
+	return js_DeleteMsg(session->jetstream, session->words[1],
+						strtoull(session->words[2], NULL, 10), NULL, &session->code);
+}
+
+/* Gets what is there; waits for nothing more. */
+static natsStatus
+consume(Session *session)
+{
+	int left = atoi(session->words[3]);
+	jsSubOptions options;
+	natsSubscription *subscription = NULL;
+	natsStatus status = jsSubOptions_Init(&options);
+
+	options.Stream = session->words[1];
+	if (status == NATS_OK)
+		status = js_PullSubscribe(&subscription, session->jetstream, ">", session->words[2], NULL,
+								  &options, &session->code);
+	while (status == NATS_OK && left > 0)
+	{
+		natsMsgList list = {0};
+		int count;
+
+		status = natsSubscription_Fetch(&list, subscription, left < 200 ? left : 200, 500,
+										&session->code);
+		count = list.Count;
+		for (int i = 0; i < count && status == NATS_OK; i++)
+		{
+			jsMsgMetaData *place = NULL;
+
+			status = natsMsg_GetMetaData(&place, list.Msgs[i]);
+			if (status == NATS_OK)
+				printf("%" PRIu64 "\t%s\n", place->Sequence.Stream,
+					   natsMsg_GetSubject(list.Msgs[i]));
+			jsMsgMetaData_Destroy(place);
+			if (status == NATS_OK)
+				status = natsMsg_AckSync(list.Msgs[i], NULL, &session->code);
+		}
+		natsMsgList_Destroy(&list);
+		left -= count;
+	}
+	natsSubscription_Destroy(subscription);
+	return status == NATS_TIMEOUT ? NATS_OK : status;
+}
+
+static natsStatus
 publish(Session *session)
 {
 	const char *text = session->words[2];
@@ -328,10 +378,10 @@ listen_to(Session *session)
 }
 
 static const Command commands[] = {
-	{"ready", 0, show_ready},    {"info", 1, show_info}, {"read", 1, show_messages},
-	{"brief", 1, show_messages}, {"create", 2, create},  {"update", 2, update},
-	{"purge", 1, purge},         {"delete", 1, drop},    {"publish", 2, publish},
-	{"listen", 1, listen_to},
+	{"ready", 0, show_ready},      {"info", 1, show_info},  {"read", 1, show_messages},
+	{"brief", 1, show_messages},   {"create", 2, create},   {"update", 2, update},
+	{"purge", 1, purge},           {"delete", 1, drop},     {"publish", 2, publish},
+	{"remove", 2, remove_message}, {"consume", 3, consume}, {"listen", 1, listen_to},
 };
 
 static const Command *

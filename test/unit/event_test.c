@@ -146,6 +146,30 @@ their_sizes_are_enough_and_no_more(void **state)
 	assert_string_equal(id + 36, "--9223372036854775808");
 }
 
+static void
+a_message_id_tells_its_event(void **state)
+{
+	static const char uuid[] = "6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e11";
+	static const char *const others[] = {
+		"",
+		"6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e11",
+		"6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e11-",
+		"6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e11-x",
+		"6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e11-4x",
+		"6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e11--4",
+		"6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e12-4",
+		"6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e11-99999999999999999999",
+	};
+	OutboxEvent event = {.id = 1234567890123};
+	char id[OUTBOX_MESSAGE_ID_SIZE];
+
+	(void) state;
+	outbox_event_message_id(&event, uuid, id, sizeof(id));
+	assert_int_equal(outbox_event_of_message_id(id, uuid), event.id);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(outbox_event_of_message_id(others[i], uuid), 0);
+}
+
 int
 main(void)
 {
@@ -156,6 +180,7 @@ main(void)
 		cmocka_unit_test(every_part_of_an_event_is_checked),
 		cmocka_unit_test(type_and_message_id_are_written),
 		cmocka_unit_test(their_sizes_are_enough_and_no_more),
+		cmocka_unit_test(a_message_id_tells_its_event),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

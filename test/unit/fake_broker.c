@@ -124,27 +124,6 @@ fake_broker_kill(FakeBroker *broker)
 }
 
 void
-fake_broker_truncate(FakeBroker *broker, int count)
-{
-	FakeStream *stream = &broker->stream;
-
-	stream->count = count < stream->count ? stream->count - count : 0;
-}
-
-void
-fake_broker_recreate(FakeBroker *broker)
-{
-	broker->stream.count = 0;
-	broker->stream.created += 1000;
-}
-
-void
-fake_broker_intrude(FakeBroker *broker, const char *id)
-{
-	fake_stream_store(&broker->stream, id, 0, broker->now);
-}
-
-void
 fake_broker_widow(FakeBroker *broker, bool ghosts)
 {
 	int arriving = (int) delay(broker, broker->pipe_count);
@@ -313,11 +292,8 @@ look(FakeBroker *broker)
 	else
 	{
 		news = say(broker, OUTBOX_SIGNAL_OPENED, OUTBOX_VERDICT_ACKED, "", at);
-		news->facts.last_sequence = (uint64_t) broker->stream.count;
-		news->facts.created = broker->stream.created;
+		fake_stream_tell(&broker->stream, &news->facts);
 		news->facts.max_payload = broker->tell_max_payload ? broker->max_payload : 0;
-		news->facts.max_message_size = broker->stream.max_message_size;
-		news->facts.duplicate_window = broker->stream.duplicate_window * 1000;
 		news->facts.captures_broadcasts = broker->air.captured;
 		broker->connected = true;
 		broker->last_answer_at = at;
@@ -365,7 +341,8 @@ show(FakeBroker *broker, uint64_t sequence)
 {
 	FakeAnswer answer = {OUTBOX_VERDICT_ACKED, sequence, 0, ""};
 
-	if (sequence >= 1 && sequence <= (uint64_t) broker->stream.count)
+	if (sequence > broker->stream.purged && sequence <= (uint64_t) broker->stream.count &&
+		!broker->stream.messages[sequence - 1].deleted)
 		answer.text = broker->stream.messages[sequence - 1].id;
 	reply(broker, OUTBOX_SIGNAL_FOUND, 0, &answer);
 }

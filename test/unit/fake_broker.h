@@ -113,6 +113,15 @@ extern void fake_broker_truncate(FakeBroker *broker, int count);
 /* The stream is deleted and created again. */
 extern void fake_broker_recreate(FakeBroker *broker);
 
+/*
+ * A message is deleted: by a damaged file, as a restart finds out, or on purpose,
+ * when the server goes on knowing its id.
+ */
+extern void fake_broker_delete(FakeBroker *broker, uint64_t sequence, bool on_purpose);
+
+/* All messages are removed on purpose. */
+extern void fake_broker_purge(FakeBroker *broker);
+
 /* Somebody else publishes, with this message id or "". */
 extern void fake_broker_intrude(FakeBroker *broker, const char *id);
 

@@ -13,6 +13,9 @@ extern bool fake_quarantine_park(FakeStore *store, int row);
 /* Makes the row a dead letter, of an interval or of a release. */
 extern void fake_quarantine_bury(FakeStore *store, int row);
 
+/* Makes a row a dead letter that was stored, lost, and is refused now. */
+extern void fake_quarantine_bury_again(FakeStore *store, int row);
+
 /* Opens a release if there is something to be let go. */
 extern bool fake_quarantine_open(FakeStore *store);
 
@@ -27,5 +30,8 @@ extern bool fake_quarantine_handed_out(const FakeStore *store, int row);
 
 /* A commit that writes the quarantine and, if asked to, the cursor. */
 extern void fake_store_save(FakeStore *store, bool with_cursor, bool synchronous);
+
+/* The store's callback. */
+extern void fake_store_persist(void *self);
 
 #endif

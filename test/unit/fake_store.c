@@ -4,6 +4,7 @@
  */
 #include "unit/fake_quarantine.h"
 #include "unit/fake_sieve.h"
+#include "unit/fake_trail.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -15,7 +16,6 @@ static void rewind_to_settled(void *self);
 static void settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created);
 static void refuse(void *self, const OutboxPosition *position, int code, const char *text,
 				   uint64_t sequence, int64_t created);
-static void persist(void *self);
 static void settled(void *self, uint64_t *sequence, int64_t *created);
 
 const OutboxStoreRoutine fake_store = {
@@ -23,11 +23,16 @@ const OutboxStoreRoutine fake_store = {
 	.rewind = rewind_to_settled,
 	.settle = settle,
 	.refuse = refuse,
-	.persist = persist,
+	.persist = fake_store_persist,
 	.settled = settled,
 	.stranger = fake_sieve_stranger,
 	.sifting = fake_sieve_sifting,
 	.sift = fake_sieve_sift,
+	.note = fake_trail_note,
+	.held = fake_trail_held,
+	.trail = fake_trail_read,
+	.lose = fake_trail_lose,
+	.checked = fake_trail_checked,
 };
 
 static void raise_highest(FakeStore *store, int64_t event);
@@ -40,7 +45,6 @@ static bool open_interval(FakeStore *store);
 static void close_interval(FakeStore *store);
 static void collect(FakeStore *store);
 static OutboxPosition position_of(const FakeStore *store, int row);
-static void describe(FakeStore *store, int entry, OutboxEvent *event);
 static void note_settled(FakeStore *store, int row);
 static void load_cursor(FakeStore *store, const FakeCursor *from);
 
@@ -143,6 +147,8 @@ fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes)
 	size_t bytes = 0;
 
 	store->fetches++;
+	if (fake_trail_fetch(store, events, max_events, &count))
+		return count;
 	while (count == 0 && make_ready(store, &looked))
 	{
 		if (store->withholding && !store->releasing)
@@ -154,7 +160,8 @@ fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes)
 
 			if (!store->releasing && fake_quarantine_park(store, row))
 				continue;
-			describe(store, store->next - 1, &events[count]);
+			fake_store_describe(store, row, &events[count]);
+			events[count].position = position_of(store, row);
 			store->handed_out = events[count].position;
 			bytes += events[count++].payload_length;
 		}
@@ -175,6 +182,7 @@ rewind_to_settled(void *self)
 {
 	FakeStore *store = self;
 
+	fake_trail_rewind(store);
 	store->next = 0;
 	store->handed_out = store->cursor.position;
 	while (store->next < store->entry_count &&
@@ -189,6 +197,14 @@ settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created)
 	FakeStore *store = self;
 	bool known = false;
 
+	store->cursor.sequence = sequence;
+	store->cursor.created = created;
+	store->dirty = true;
+	if (store->again)
+	{
+		fake_trail_settle(store, upto);
+		return;
+	}
 	assert(store->cursor.open || store->releasing);
 	assert(outbox_position_compare(upto, store->cursor.position) > 0);
 	for (int i = 0; i < store->next; i++)
@@ -207,9 +223,6 @@ settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created)
 	assert(known);
 	store->cursor.position = upto;
 	raise_highest(store, upto.last);
-	store->cursor.sequence = sequence;
-	store->cursor.created = created;
-	store->dirty = true;
 }
 
 static void
@@ -218,13 +231,19 @@ refuse(void *self, const OutboxPosition *position, int code, const char *text, u
 {
 	FakeStore *store = self;
 	int row = fake_store_find(store, position->id);
-	bool releasing = store->releasing;
+	bool releasing = store->releasing && !store->again;
 
 	assert(row >= 0 && text != NULL);
 	(void) code;
-	if (releasing)
+	if (store->again)
+	{
+		fake_quarantine_bury_again(store, row);
+		store->settled_events++;
+	}
+	else if (releasing)
 		fake_quarantine_settle(store, position->id - 1);
-	fake_quarantine_bury(store, row);
+	if (!store->again)
+		fake_quarantine_bury(store, row);
 	settle(store, *position, sequence, created);
 	if (releasing)
 		fake_quarantine_close(store);
@@ -232,8 +251,8 @@ refuse(void *self, const OutboxPosition *position, int code, const char *text, u
 	store->dirty = false;
 }
 
-static void
-persist(void *self)
+void
+fake_store_persist(void *self)
 {
 	FakeStore *store = self;
 
@@ -308,6 +327,7 @@ copy_cursor(FakeCursor *to, const FakeCursor *from)
 	to->highest = from->highest;
 	to->sifting = from->sifting;
 	to->quarantine = from->quarantine;
+	fake_trail_copy(&to->trail, &from->trail);
 	to->lsn = from->lsn;
 }
 
@@ -402,16 +422,14 @@ position_of(const FakeStore *store, int row)
 	return (OutboxPosition){store->transactions[found->transaction].last, found->id};
 }
 
-static void
-describe(FakeStore *store, int entry, OutboxEvent *event)
+void
+fake_store_describe(FakeStore *store, int row, OutboxEvent *event)
 {
-	int row = store->entries[entry];
 	const FakeRow *found = &store->rows[row];
 	const FakeTransaction *owner = &store->transactions[found->transaction];
 
 	memset(event, 0, sizeof(*event));
 	event->id = found->id;
-	event->position = position_of(store, row);
 	event->xid = owner->xid;
 	event->tx_count = (uint32_t) owner->rows;
 	event->tx_index = 1;
@@ -457,6 +475,8 @@ load_cursor(FakeStore *store, const FakeCursor *from)
 	copy_cursor(&store->cursor, from);
 	store->dirty = false;
 	store->releasing = false;
+	store->gone = 0;
+	fake_trail_rewind(store);
 	store->handed_out = store->cursor.position;
 	store->settled_events = 0;
 	store->entry_count = 0;

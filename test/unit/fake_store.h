@@ -7,7 +7,8 @@
  * that every commit and every write of the store raises; a crash forgets what
  * lies beyond the flushed part.  The store keeps its cursor three times: as the
  * process remembers it, as it was persisted, and as a crash would leave it; with
- * it goes the quarantine, which all sessions see as it was written last.
+ * it goes the quarantine, which all sessions see as it was written last, and the
+ * trail.
  */
 #ifndef OUTBOX_TEST_FAKE_STORE_H
 #define OUTBOX_TEST_FAKE_STORE_H
@@ -51,6 +52,7 @@ typedef struct FakeRow
 	FakeKind kind;
 	size_t payload_length;
 	bool rolled_back; /* to a savepoint */
+	bool removed; /* no longer retained */
 } FakeRow;
 
 /* Where an event stands that was refused, or came after one. */
@@ -71,6 +73,20 @@ typedef struct FakeQuarantine
 	bool blocked[FAKE_AGGREGATES];
 } FakeQuarantine;
 
+#define FAKE_TRAIL (2 * FAKE_ROWS)
+
+typedef struct FakeTrail
+{
+	OutboxTrailEntry entries[FAKE_TRAIL]; /* ascending by sequence */
+	int count;
+	OutboxTrailEntry lost[FAKE_TRAIL]; /* in the order in which they are sent again */
+	int lost_count;
+	int settled; /* of lost */
+	OutboxTrailEntry fresh[FAKE_TRAIL]; /* lost since the rewind */
+	int fresh_count;
+	uint64_t deleted;
+} FakeTrail;
+
 typedef struct FakeSnapshot
 {
 	OutboxSnapshot snapshot;
@@ -88,6 +104,7 @@ typedef struct FakeCursor
 	int64_t highest; /* nothing above has been settled */
 	bool sifting;
 	FakeQuarantine quarantine;
+	FakeTrail trail;
 	uint64_t lsn; /* of the write, when persisted */
 } FakeCursor;
 
@@ -115,6 +132,10 @@ typedef struct FakeStore
 	int entry_count;
 	int next; /* entry to hand out */
 	OutboxPosition handed_out;
+	bool again; /* what is lost is handed out */
+	int again_next; /* of trail.lost */
+	int again_seen; /* handed out, or found to be removed, since the rewind */
+	uint64_t gone;
 	bool dirty;
 	uint64_t settled_events; /* in this process */
 	uint64_t fetches;

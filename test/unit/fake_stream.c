@@ -20,6 +20,7 @@ void
 fake_stream_init(FakeStream *stream)
 {
 	stream->count = 0;
+	stream->purged = 0;
 	stream->created = 1000;
 	stream->duplicate_window = 120 * INT64_C(1000000);
 	stream->max_message_size = -1;
@@ -48,11 +49,30 @@ fake_stream_store(FakeStream *stream, const char *id, int64_t event, int64_t at)
 
 	assert(stream->count < FAKE_STREAM);
 	snprintf(message->id, sizeof(message->id), "%s", id);
+	message->deleted = false;
+	message->remembered = false;
 	message->event = event;
 	message->at = at;
 	message->sequence = (uint64_t) stream->count;
 	if (stream->on_store && event)
 		stream->on_store(stream->context, event, message->sequence);
+}
+
+/* Deleted messages at the beginning are not counted, as the server does. */
+void
+fake_stream_tell(const FakeStream *stream, OutboxStreamFacts *facts)
+{
+	int first = (int) stream->purged;
+
+	while (first < stream->count && stream->messages[first].deleted)
+		first++;
+	facts->first_sequence = (uint64_t) first + 1;
+	facts->last_sequence = (uint64_t) stream->count;
+	facts->created = stream->created;
+	for (int i = first; i < stream->count; i++)
+		facts->deleted += stream->messages[i].deleted;
+	facts->max_message_size = stream->max_message_size;
+	facts->duplicate_window = stream->duplicate_window * 1000;
 }
 
 int64_t
@@ -138,6 +158,8 @@ find_duplicate(const FakeStream *stream, const FakeArrival *arrival)
 	{
 		if (arrival->at - stream->messages[i].at >= stream->duplicate_window)
 			break;
+		if (stream->messages[i].deleted && !stream->messages[i].remembered)
+			continue;
 		if (strcmp(stream->messages[i].id, arrival->id) == 0)
 			return stream->messages[i].sequence;
 	}

@@ -27,13 +27,16 @@ typedef struct FakeMessage
 	int64_t event; /* from its message id; 0: of somebody else */
 	int64_t at;
 	uint64_t sequence;
+	bool deleted;
+	bool remembered; /* deleted, but its id is not forgotten */
 	char id[OUTBOX_MESSAGE_ID_SIZE];
 } FakeMessage;
 
 typedef struct FakeStream
 {
 	FakeMessage messages[FAKE_STREAM];
-	int count; /* of messages; the last one's sequence is this */
+	int count; /* of messages, deleted ones too; the last one's sequence is this */
+	uint64_t purged; /* all up to here is gone on purpose */
 	int64_t created;
 	int64_t duplicate_window; /* microseconds */
 	int64_t max_message_size; /* bytes; -1: none */
@@ -70,6 +73,9 @@ extern FakeAnswer fake_stream_take(FakeStream *stream, const FakeTrouble *troubl
 
 /* Stores a message whatever it is; event 0: of somebody else. */
 extern void fake_stream_store(FakeStream *stream, const char *id, int64_t event, int64_t at);
+
+/* Fills in what the stream holds. */
+extern void fake_stream_tell(const FakeStream *stream, OutboxStreamFacts *facts);
 
 /* Would the broker's client hand this over? */
 extern bool fake_stream_legal(const OutboxMessage *message);

@@ -144,7 +144,7 @@ world_promises_once(void)
 {
 	const Plan *plan = &world.plan;
 
-	return plan->fenced && !plan->losses && !plan->switches && !may_be_passed();
+	return plan->fenced && !plan->switches && !may_be_passed();
 }
 
 static void
@@ -161,14 +161,14 @@ heard_of_store(void *context, int64_t event, uint64_t sequence)
 			   fate->copies ? ", again" : "");
 	if (world.store.rows[row].kind != FAKE_PLAIN)
 		world_fail("event %lld must not be stored", (long long) event);
-	if (fate->copies && !fate->lost &&
-		world.broker.now - fate->stored_at < world.broker.stream.duplicate_window)
+	if (fate->copies && world.broker.now - fate->stored_at < world.broker.stream.duplicate_window)
 		world_fail("event %lld is stored twice within the duplicate window", (long long) event);
 	if (fate->copies && world_promises_once())
 		world_fail("event %lld is stored twice", (long long) event);
 	fate->copies++;
+	fate->stored = true;
+	fate->stored_sequence = sequence;
 	fate->stored_at = world.broker.now;
-	fate->lost = false;
 }
 
 static void
@@ -178,7 +178,9 @@ heard_of_settle(void *context, int row)
 
 	(void) context;
 	world_note("  settled event %lld", (long long) settled->id);
-	if (settled->kind == FAKE_PLAIN && world.fates[row].copies == 0)
+	if (world.fates[row].sequence == 0)
+		world.fates[row].sequence = world.fates[row].stored_sequence;
+	if (settled->kind == FAKE_PLAIN && !world.fates[row].stored)
 		world_fail("event %lld is settled and was never stored", (long long) settled->id);
 	if (settled->kind != FAKE_PLAIN && !fake_store_is_dead(&world.store, row))
 		world_fail("event %lld is settled and no dead letter", (long long) settled->id);
@@ -232,6 +234,9 @@ world_bury_relay(void)
 	sum->failures += counters->failures;
 	sum->conflicts += counters->conflicts;
 	sum->setbacks += counters->setbacks;
+	sum->checks += counters->checks;
+	sum->lost += counters->lost;
+	sum->repaired += counters->repaired;
 	world.sent_before = world.broker.published;
 }
 

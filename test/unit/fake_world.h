@@ -38,6 +38,11 @@ typedef struct Plan
 	bool fenced;
 	bool intruders; /* somebody else writes to the stream */
 	bool losses; /* the broker loses what it has stored */
+	bool remakes; /* and the whole stream */
+	bool holes; /* and messages in its middle */
+	bool purges; /* somebody removes all messages, on purpose */
+	bool verifies; /* in the end the stream is verified */
+	bool removals; /* settled events are no longer retained */
 	bool crashes; /* of the database */
 	bool restarts; /* of the relay's process */
 	bool outages; /* of the broker */
@@ -51,9 +56,13 @@ typedef struct Plan
 /* What has happened to a row. */
 typedef struct Fate
 {
-	int copies;
+	int copies; /* that the stream holds */
+	bool stored; /* ever */
 	int64_t stored_at; /* the last copy */
-	bool lost; /* by the broker, after it was stored */
+	uint64_t stored_sequence; /* the last copy's */
+	uint64_t sequence; /* where it was stored when it was settled first; 0: not yet */
+	bool lost; /* by the broker, after it was stored, once */
+	bool purged; /* on purpose */
 	bool refused; /* ever */
 	bool passed; /* refused, and later events of its aggregate did not wait */
 } Fate;
@@ -69,6 +78,8 @@ typedef struct Totals
 	uint64_t waited; /* events that were kept back */
 	uint64_t once; /* schedules in which once was checked */
 	uint64_t contiguous;
+	uint64_t regained; /* schedules in which old sequences were checked */
+	uint64_t losses; /* messages */
 	OutboxRelayCounters counters;
 } Totals;
 
@@ -93,6 +104,9 @@ typedef struct World
 	int64_t checked_created;
 	uint64_t sent_before; /* by earlier lives */
 	int steps_now; /* at this very moment */
+	uint64_t lost_in_epoch; /* the connection of the last loss */
+	bool verifying; /* all is mended, the stream is being verified */
+	bool verified;
 	jmp_buf broken;
 	char scratch[16384];
 } World;

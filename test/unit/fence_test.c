@@ -175,6 +175,24 @@ what_was_sifted_is_below_the_floor(void **state)
 	assert_int_equal(fence.next, 9);
 }
 
+static void
+in_doubt_predictions_start_at_the_streams_end(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	outbox_fence_open(&fence, 15, CREATED);
+	assert_int_equal(fence.next, 10);
+	outbox_fence_doubt(&fence);
+	assert_int_equal(fence.next, 15);
+	assert_int_equal(fence.floor, 10);
+	assert_true(fence.astray);
+	outbox_fence_open(&fence, 10, CREATED);
+	outbox_fence_doubt(&fence);
+	assert_int_equal(fence.next, 10);
+	assert_false(fence.astray);
+}
+
 int
 main(void)
 {
@@ -188,6 +206,7 @@ main(void)
 		cmocka_unit_test(another_stream_has_no_floor),
 		cmocka_unit_test(a_stream_that_lost_its_end_lowers_the_floor),
 		cmocka_unit_test(what_was_sifted_is_below_the_floor),
+		cmocka_unit_test(in_doubt_predictions_start_at_the_streams_end),
 		cmocka_unit_test(duplicates_lie_between_the_floor_and_what_was_sent),
 	};
 

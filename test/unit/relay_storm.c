@@ -21,10 +21,13 @@
  * While the relay runs, the world checks what fake_world.h says.  At the end:
  *	- nothing is left behind, in flight, unsettled or not written down;
  *	- every committed event is in the stream, or is one that cannot be published
- *	  and is a dead letter, unless the broker lost it after storing it.
+ *	  and is a dead letter; what the broker lost after storing it is there again, with
+ *	  a fence, as long as the store retains it and nobody has purged it.
  * And where it is promised:
- *	- *once*: no second copy ever, with a fence, as long as the stream keeps what it
- *	  has stored;
+ *	- *once*: the stream never holds a second copy, with a fence;
+ *	- *regained*: after losses of the stream's end, with a fence and without other
+ *	  writers, every event is where it was when it was settled, in one process where
+ *	  dead letters are sent again, since that has no order that a kill survives;
  *	- *in order*: within an aggregate the stream's order is commit order, but for
  *	  dead letters behind which nobody had to wait, and unless somebody else writes to a stream that should be the relay's alone: a foreign
  *	  message in the place of a lost one lets later ones pass the fence;
@@ -41,6 +44,7 @@
 #include "domain/backoff.h"
 #include "unit/fake_world.h"
 #include "unit/relay_storm_check.h"
+#include "unit/relay_storm_losses.h"
 
 static OutboxTemplate subject_template;
 
@@ -165,39 +169,6 @@ crash_database(void)
 }
 
 static void
-lose_messages(void)
-{
-	int before = world.broker.stream.count;
-	bool all = world_chance(200);
-
-	for (int i = 0; i < before; i++)
-	{
-		const FakeMessage *message = &world.broker.stream.messages[i];
-		int row = message->event ? fake_store_find(&world.store, message->event) : -1;
-
-		if (row >= 0)
-			world.fates[row].lost = true;
-	}
-	fake_broker_kill(&world.broker);
-	world.broker.trouble.down = false;
-	if (all)
-		fake_broker_recreate(&world.broker);
-	else
-		fake_broker_truncate(&world.broker, world_up_to(5));
-	for (int i = 0; i < world.broker.stream.count; i++)
-	{
-		int64_t event = world.broker.stream.messages[i].event;
-		int row = event ? fake_store_find(&world.store, event) : -1;
-
-		if (row < 0)
-			continue;
-		world.fates[row].lost = false;
-		world.fates[row].stored_at = world.broker.stream.messages[i].at;
-	}
-	world_note("the broker loses %d messages", before - world.broker.stream.count);
-}
-
-static void
 act_on_broker(void)
 {
 	FakeTrouble *trouble = &world.broker.trouble;
@@ -301,7 +272,7 @@ act(void)
 	else if (plan->crashes && world_chance(40))
 		crash_database();
 	else if (plan->losses && world_chance(30))
-		lose_messages();
+		storm_lose();
 	else if (world_chance(15))
 		reload();
 	else if (world_chance(30))
@@ -324,11 +295,12 @@ mend(void)
 	world.store.withholding = false;
 	while (world.running_count > 0)
 		finish(0, world_chance(700));
-	while (!(world.relay.idle && storm_all_settled() && !world.relay.dirty))
+	while (!(world.relay.idle && storm_all_settled() && !world.relay.dirty && storm_is_verified()))
 	{
 		if (world.now > deadline)
 			world_fail("the relay is stuck");
 		act_on_dead_letters(700, 800);
+		storm_verify();
 		world_run_until(world.now + 50 * MS);
 	}
 }
@@ -337,17 +309,22 @@ static void
 check_end(void)
 {
 	const Plan *plan = &world.plan;
-	bool ordered = !(plan->fenced || plan->switches) || !plan->intruders;
-	bool contiguous = plan->fenced && !plan->intruders && !plan->losses && !plan->switches;
+	bool ordered = (!(plan->fenced || plan->switches) || !plan->intruders) && !plan->holes;
+	bool contiguous = plan->fenced && !plan->intruders && !plan->holes && !plan->switches;
+	bool regained = contiguous && plan->losses && !plan->remakes && !plan->removals &&
+					!plan->past && !plan->purges && (!plan->poison || world.lives == 1);
 
 	world_bury_relay();
 	storm_check_presence();
 	storm_check_order(ordered, contiguous);
+	if (regained)
+		storm_check_sequences();
 	fake_store_restart(&world.store);
 	if (!storm_all_settled())
 		world_fail("not all that is settled was written down");
 	totals.once += world_promises_once();
 	totals.contiguous += contiguous;
+	totals.regained += regained;
 }
 
 static void
@@ -357,7 +334,7 @@ draw_plan(void)
 
 	plan->fenced = world_chance(700);
 	plan->intruders = world_chance(plan->fenced ? 80 : 600);
-	plan->losses = world_chance(80);
+	storm_plan_losses();
 	plan->crashes = world_chance(300);
 	plan->restarts = world_chance(400);
 	plan->outages = world_chance(600);
@@ -482,7 +459,8 @@ main(int argc, char **argv)
 		"# %llu schedules held: %llu events, %llu sent, %llu published (%llu duplicates,"
 		" %llu recalled), %llu refused, %llu epochs, %llu failures, %llu conflicts,"
 		" %llu setbacks, %llu restarts, %llu crashes, %llu redriven, %llu discarded, %llu waited,"
-		" %llu steps; once checked in %llu, contiguous in %llu\n",
+		" %llu steps; once checked in %llu, contiguous in %llu; %llu messages lost, %llu events found lost,"
+		" %llu repaired, %llu checks, old sequences checked in %llu\n",
 		(unsigned long long) schedules, (unsigned long long) totals.events,
 		(unsigned long long) sum->sent, (unsigned long long) sum->published,
 		(unsigned long long) sum->duplicates, (unsigned long long) sum->recalled,
@@ -492,6 +470,8 @@ main(int argc, char **argv)
 		(unsigned long long) totals.crashes, (unsigned long long) totals.redriven,
 		(unsigned long long) totals.discarded, (unsigned long long) totals.waited,
 		(unsigned long long) totals.steps, (unsigned long long) totals.once,
-		(unsigned long long) totals.contiguous);
+		(unsigned long long) totals.contiguous, (unsigned long long) totals.losses,
+		(unsigned long long) sum->lost, (unsigned long long) sum->repaired,
+		(unsigned long long) sum->checks, (unsigned long long) totals.regained);
 	return 0;
 }

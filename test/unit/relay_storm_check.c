@@ -20,13 +20,39 @@ storm_all_settled(void)
 	return true;
 }
 
+/* Nothing is repaired on a shared stream, nor what is not retained, nor what was purged. */
+static bool
+may_be_missing(int row)
+{
+	const Fate *fate = &world.fates[row];
+
+	if (fate->lost && (!world.plan.fenced || world.plan.switches))
+		return true;
+	return fate->purged || (fate->lost && world.store.rows[row].removed);
+}
+
+void
+storm_check_sequences(void)
+{
+	for (int i = 0; i < world.broker.stream.count; i++)
+	{
+		const FakeMessage *message = &world.broker.stream.messages[i];
+		int row = message->event ? fake_store_find(&world.store, message->event) : -1;
+
+		if (row >= 0 && !message->deleted && world.fates[row].sequence != message->sequence)
+			world_fail("event %lld was stored at %llu and is stored at %llu",
+					   (long long) message->event, (unsigned long long) world.fates[row].sequence,
+					   (unsigned long long) message->sequence);
+	}
+}
+
 void
 storm_check_presence(void)
 {
 	bool present[FAKE_ROWS] = {false};
 
 	for (int i = 0; i < world.broker.stream.count; i++)
-		if (world.broker.stream.messages[i].event)
+		if (world.broker.stream.messages[i].event && !world.broker.stream.messages[i].deleted)
 			present[fake_store_find(&world.store, world.broker.stream.messages[i].event)] = true;
 	for (int i = 0; i < world.store.row_count; i++)
 	{
@@ -35,7 +61,7 @@ storm_check_presence(void)
 		if (!fake_store_committed(&world.store, i))
 			continue;
 		totals.events++;
-		if (row->kind == FAKE_PLAIN && !present[i] && !world.fates[i].lost)
+		if (row->kind == FAKE_PLAIN && !present[i] && !may_be_missing(i))
 			world_fail("event %lld is not in the stream", (long long) row->id);
 		if (fake_store_is_dead(&world.store, i) != (row->kind != FAKE_PLAIN))
 			world_fail("event %lld is %s dead letter", (long long) row->id,
@@ -59,7 +85,8 @@ storm_check_order(bool ordered, bool contiguous)
 		int row = event ? fake_store_find(&world.store, event) : -1;
 		const FakeRow *found = &world.store.rows[row < 0 ? 0 : row];
 
-		if (row < 0 || seen[row] || (world.plan.losses && world.fates[row].copies > 1))
+		if (row < 0 || seen[row] || world.broker.stream.messages[i].deleted ||
+			(world.fates[row].lost && (!world.plan.fenced || world.plan.switches)))
 			continue;
 		seen[row] = true;
 		if (world.fates[row].passed)

@@ -7,6 +7,9 @@
 
 #include <stdbool.h>
 
+/* Every event that the stream holds is where it was when it was settled. */
+extern void storm_check_sequences(void);
+
 /* Is all settled that has committed, and no dead letter left that would pass? */
 extern bool storm_all_settled(void);
 

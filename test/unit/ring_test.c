@@ -13,6 +13,18 @@
 
 #define RETENTION 1000
 #define SECONDS INT64_C(1000000)
+#define HOLD 300
+
+/* When the stream was verified last. */
+static int64_t verified_at;
+
+static int
+verified_long_after(void **state)
+{
+	(void) state;
+	verified_at = 1000 * RETENTION;
+	return 0;
+}
 
 /* Child 0 current since 0, the others empty. */
 static OutboxRing
@@ -28,7 +40,8 @@ fresh(void)
 static void
 assert_step(const OutboxRing *ring, int64_t now, OutboxRingAction action, int child)
 {
-	OutboxRingStep step = outbox_ring_decide(ring, now, RETENTION);
+	OutboxRingPolicy policy = {RETENTION, HOLD, verified_at};
+	OutboxRingStep step = outbox_ring_decide(ring, now, &policy);
 
 	assert_int_equal(step.action, action);
 	if (action != OUTBOX_RING_REST)
@@ -63,6 +76,7 @@ never_enters_a_child_that_holds_events(void **state)
 	(void) state;
 	ring.children[1].empty = false;
 	ring.children[1].left_at = RETENTION;
+	ring.children[1].settled_at = RETENTION;
 	assert_step(&ring, RETENTION + 1, OUTBOX_RING_REST, 0);
 }
 
@@ -74,6 +88,7 @@ empties_what_was_left_for_the_retention(void **state)
 	(void) state;
 	ring.children[2].empty = false;
 	ring.children[2].left_at = 5;
+	ring.children[2].settled_at = 6;
 	assert_step(&ring, RETENTION / 4, OUTBOX_RING_REST, 0);
 	assert_step(&ring, RETENTION + 4, OUTBOX_RING_ENTER, 1);
 	assert_step(&ring, RETENTION + 5, OUTBOX_RING_EMPTY, 2);
@@ -87,8 +102,10 @@ empties_the_one_left_first(void **state)
 	(void) state;
 	ring.children[1].empty = false;
 	ring.children[1].left_at = 20;
+	ring.children[1].settled_at = 20;
 	ring.children[2].empty = false;
 	ring.children[2].left_at = 10;
+	ring.children[2].settled_at = 20;
 	assert_step(&ring, 10 * RETENTION, OUTBOX_RING_EMPTY, 2);
 }
 
@@ -104,6 +121,7 @@ never_empties_the_current_child(void **state)
 	ring.children[1].left_at = 1;
 	ring.children[2].empty = false;
 	ring.children[2].left_at = 20 * RETENTION;
+	ring.children[2].settled_at = 20 * RETENTION;
 	assert_step(&ring, 20 * RETENTION, OUTBOX_RING_REST, 1);
 }
 
@@ -162,19 +180,61 @@ times_of_the_future_become_now(void **state)
 	assert_false(outbox_ring_mind_clock(&ring, 1001 * SECONDS, 501 * SECONDS));
 }
 
+static void
+marks_what_was_left_until_it_is_settled(void **state)
+{
+	OutboxRing ring = fresh();
+
+	(void) state;
+	ring.children[2].empty = false;
+	ring.children[2].left_at = 5;
+	assert_step(&ring, 6, OUTBOX_RING_MARK, 2);
+	assert_step(&ring, RETENTION / 2, OUTBOX_RING_ENTER, 1);
+	ring.current = 1;
+	ring.children[1].entered_at = RETENTION;
+	ring.children[0].left_at = RETENTION;
+	assert_step(&ring, 100 * RETENTION, OUTBOX_RING_MARK, 2);
+	ring.children[2].settled_at = 100 * RETENTION;
+	assert_step(&ring, 100 * RETENTION, OUTBOX_RING_EMPTY, 2);
+	ring.children[2].empty = true;
+	assert_step(&ring, RETENTION, OUTBOX_RING_MARK, 0);
+}
+
+static void
+empties_only_what_was_verified_after_the_hold_time(void **state)
+{
+	OutboxRing ring = fresh();
+
+	(void) state;
+	ring.children[0].entered_at = 1000 * RETENTION;
+	ring.children[2].empty = false;
+	ring.children[2].left_at = 5;
+	ring.children[2].settled_at = 50;
+	verified_at = 50 + HOLD - 1;
+	assert_step(&ring, 100 * RETENTION, OUTBOX_RING_REST, 0);
+	verified_at = 0;
+	assert_step(&ring, 100 * RETENTION, OUTBOX_RING_REST, 0);
+	verified_at = 50 + HOLD;
+	assert_step(&ring, 100 * RETENTION, OUTBOX_RING_EMPTY, 2);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(leaves_the_current_child_after_half_the_retention),
-		cmocka_unit_test(stays_while_there_is_nothing_in_it),
-		cmocka_unit_test(never_enters_a_child_that_holds_events),
-		cmocka_unit_test(empties_what_was_left_for_the_retention),
-		cmocka_unit_test(empties_the_one_left_first),
-		cmocka_unit_test(never_empties_the_current_child),
 		cmocka_unit_test(time_that_passes_changes_nothing),
 		cmocka_unit_test(a_clock_that_is_set_moves_all_times),
 		cmocka_unit_test(times_of_the_future_become_now),
+		cmocka_unit_test_setup(leaves_the_current_child_after_half_the_retention,
+							   verified_long_after),
+		cmocka_unit_test_setup(stays_while_there_is_nothing_in_it, verified_long_after),
+		cmocka_unit_test_setup(never_enters_a_child_that_holds_events, verified_long_after),
+		cmocka_unit_test_setup(empties_what_was_left_for_the_retention, verified_long_after),
+		cmocka_unit_test_setup(empties_the_one_left_first, verified_long_after),
+		cmocka_unit_test_setup(never_empties_the_current_child, verified_long_after),
+		cmocka_unit_test_setup(marks_what_was_left_until_it_is_settled, verified_long_after),
+		cmocka_unit_test_setup(empties_only_what_was_verified_after_the_hold_time,
+							   verified_long_after),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,4 +82,24 @@ mutate "the window's bytes have no limit" domain/window.c \
 	's/return window->bytes <= max_bytes .*/return true;/'
 mutate "the position is never written down" application/settle.c '/relay->store->persist/d'
 mutate "offline is for ever" domain/delivery.c 's/now < delivery->retry_at/true/'
+mutate "the stream is not compared" application/repair.c \
+	's/relay->options.fenced \&\& relay->broker->look != NULL/false/'
+mutate "new events do not wait for the comparison" application/publish.c \
+	's/outbox_repair_checks(relay))/false)/'
+mutate "what is lost is not handed out again" application/repair.c \
+	's/relay->store->lose(relay->store_self, first, last);/;/'
+mutate "a loss is not looked at entry by entry" application/repair.c \
+	's/repair->bad <= repair->shape.last/false/'
+mutate "what lies beyond the end is not lost" application/repair.c \
+	's/lose(relay, inspection->repair.shape.last + 1, UINT64_MAX);/;/'
+mutate "holes are not looked for" application/repair.c \
+	's/relay->facts.deleted > held->deleted/false/'
+mutate "a lowered floor is not written down" application/repair.c \
+	'/relay->store->checked/d'
+mutate "any message counts as the event's own" domain/repair.c \
+	's/== entry->event ? /!= -1 ? /'
+mutate "where events are stored is not noted" application/settle.c \
+	'/relay->store->note/d'
+mutate "the search for the loss stops too early" domain/repair.c \
+	's/if (repair->bad <= repair->good + 1)/if (repair->bad <= repair->good + 3)/'
 exit $failed

@@ -204,8 +204,14 @@ read_config_member(OutboxNatsReader *reader, const char *name)
 static bool
 read_state_member(OutboxNatsReader *reader, const char *name)
 {
+	OutboxNatsInfo *info = info_of(reader);
+
+	if (strcmp(name, "first_seq") == 0)
+		return outbox_nats_reader_number(reader, UINT64_MAX, &info->first_sequence);
 	if (strcmp(name, "last_seq") == 0)
-		return outbox_nats_reader_number(reader, UINT64_MAX, &info_of(reader)->last_sequence);
+		return outbox_nats_reader_number(reader, UINT64_MAX, &info->last_sequence);
+	if (strcmp(name, "num_deleted") == 0)
+		return outbox_nats_reader_number(reader, UINT64_MAX, &info->deleted);
 	return outbox_nats_reader_skip(reader);
 }
 
@@ -249,11 +255,23 @@ warn(const OutboxNatsInfo *info, char *text, size_t size)
 {
 	if (info->consumed)
 		remark(text, size, "the stream removes messages once consumers have had them");
-	if (info->max_age > 0 || info->max_per_subject > 0 ||
-		((info->max_messages > 0 || info->max_bytes > 0) && info->discard_old))
+	if (outbox_nats_info_expires(info) || info->max_per_subject > 0)
 		remark(text, size, "the stream's limits remove old messages");
 	if (info->in_memory)
 		remark(text, size, "the stream is kept in memory and lost when the server restarts");
+}
+
+bool
+outbox_nats_info_expires(const OutboxNatsInfo *info)
+{
+	return info->max_age > 0 ||
+		   ((info->max_messages > 0 || info->max_bytes > 0) && info->discard_old);
+}
+
+bool
+outbox_nats_info_sparse(const OutboxNatsInfo *info)
+{
+	return info->consumed || info->max_per_subject > 0;
 }
 
 bool

@@ -30,7 +30,9 @@ typedef struct OutboxNatsInfo
 	int64_t max_per_subject;
 	int64_t max_message_size;
 	int64_t duplicate_window; /* nanoseconds */
+	uint64_t first_sequence;
 	uint64_t last_sequence;
+	uint64_t deleted; /* messages missing between them */
 	int64_t created; /* nanoseconds since 1970 */
 } OutboxNatsInfo;
 
@@ -44,6 +46,10 @@ extern bool outbox_nats_info_parse(const char *bytes, size_t length, const char 
  */
 extern bool outbox_nats_info_judge(const OutboxNatsInfo *info, const char *pattern, char *text,
 								   size_t size);
+
+/* Does the stream drop its oldest messages by itself?  Does it drop any others? */
+extern bool outbox_nats_info_expires(const OutboxNatsInfo *info);
+extern bool outbox_nats_info_sparse(const OutboxNatsInfo *info);
 
 /* Reads "2026-11-22T20:31:00.5Z" as nanoseconds since 1970. */
 extern bool outbox_nats_info_time(const char *text, int64_t *time);

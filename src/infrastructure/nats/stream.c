@@ -194,7 +194,11 @@ outbox_nats_stream_look(OutboxNatsLink *link, const OutboxNatsOptions *options, 
 
 	signal->kind = OUTBOX_SIGNAL_OPENED;
 	outbox_nats_dial_word(signal, reason, NULL);
+	signal->facts.first_sequence = info->first_sequence;
 	signal->facts.last_sequence = info->last_sequence;
+	signal->facts.deleted = info->deleted;
+	signal->facts.expires = outbox_nats_info_expires(info);
+	signal->facts.sparse = outbox_nats_info_sparse(info);
 	signal->facts.created = info->created;
 	signal->facts.max_payload = outbox_nats_link_max_payload(link);
 	signal->facts.max_message_size = info->max_message_size > 0 ? info->max_message_size : -1;

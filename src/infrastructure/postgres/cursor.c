@@ -59,6 +59,8 @@ outbox_cursor_load(OutboxCursor *cursor)
 void
 outbox_cursor_save(OutboxCursor *cursor)
 {
+	if (cursor->on_save)
+		cursor->on_save(cursor->context);
 	SPI_connect();
 	if (!update_row(cursor))
 	{

@@ -21,6 +21,8 @@ typedef struct OutboxCursor
 	bool sifting; /* the stream is to be sifted before anything is sent */
 	uint32_t block; /* where the row is: it is found without an index, */
 	uint16_t offset; /* however many old versions a snapshot keeps alive */
+	void (*on_save)(void *context); /* writes what belongs to it; NULL: nothing does */
+	void *context;
 } OutboxCursor;
 
 /* Reads the row, inside a transaction; text lives in the current context. */

@@ -37,9 +37,12 @@ CREATE TABLE outbox.ring (
 	child smallint PRIMARY KEY,
 	current boolean NOT NULL,
 	entered_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-	left_at timestamptz
+	left_at timestamptz,
+	settled_at timestamptz,
+	turn bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE outbox.ring IS
-'The children of outbox.event: which one takes new events, and since when each has or has not. A child is truncated when all of it has '
-'been published and it was left at least outbox.retention ago.';
+'The children of outbox.event: which one takes new events, and since when each has or has not. settled_at tells when all of it '
+'was found to have been published. A child is truncated when it was left at least outbox.retention ago, and the stream was found to be whole '
+'at least outbox.hold_time after settled_at.';
 INSERT INTO outbox.ring (child, current) VALUES (0, true), (1, false), (2, false);

@@ -40,7 +40,7 @@ extern bool outbox_quarantine_blocks(const OutboxQuarantine *quarantine, const O
 /* Parks the event of this entry of the log; once, however often it is called. */
 extern void outbox_quarantine_park(const OutboxEntry *entry, uint32_t tx_index);
 
-/* Makes the event of this entry of the log a dead letter. */
+/* Makes the event of this entry of the log a dead letter; quarantine may be NULL if nobody waits. */
 extern void outbox_quarantine_bury(OutboxQuarantine *quarantine, const OutboxEntry *entry,
 								   uint32_t tx_index, const OutboxRefusal *refusal);
 

@@ -27,6 +27,7 @@
 #include "infrastructure/postgres/log.h"
 #include "infrastructure/postgres/ring.h"
 #include "infrastructure/postgres/shared.h"
+#include "infrastructure/postgres/trail.h"
 #include "infrastructure/postgres/transaction.h"
 
 static void read_rows(OutboxRing *ring);
@@ -35,9 +36,12 @@ static void write_times(int child, const OutboxRingChild *times);
 static void look_for_late_writers(OutboxRing *ring);
 static void look_which_are_empty(OutboxRing *ring);
 static void enter(OutboxRing *ring, int child);
+static void mark(OutboxRing *ring, int child, const char *settled);
 static void empty(OutboxRing *ring, int child, const char *settled);
+static void forget(const OutboxRing *ring);
 static void leave_again(OutboxRing *ring, int child);
 static bool lock_alone(Oid child);
+static void unmark(OutboxRing *ring, int child);
 static bool is_settled(int child, const char *settled);
 static void execute(const char *command);
 
@@ -52,7 +56,7 @@ outbox_ring_load(OutboxRing *ring, int slot)
 }
 
 void
-outbox_ring_turn(OutboxRing *ring, int slot, const char *settled, int64_t retention)
+outbox_ring_turn(OutboxRing *ring, int slot, const char *settled, const OutboxRingPolicy *policy)
 {
 	OutboxRingStep step;
 
@@ -60,12 +64,16 @@ outbox_ring_turn(OutboxRing *ring, int slot, const char *settled, int64_t retent
 	mind_clock(ring);
 	look_which_are_empty(ring);
 	look_for_late_writers(ring);
-	step = outbox_ring_decide(ring, GetCurrentTimestamp(), retention);
+	step = outbox_ring_decide(ring, GetCurrentTimestamp(), policy);
 	if (step.action == OUTBOX_RING_ENTER)
 		enter(ring, step.child);
+	else if (step.action == OUTBOX_RING_MARK)
+		mark(ring, step.child, settled);
 	else if (step.action == OUTBOX_RING_EMPTY)
 		empty(ring, step.child, settled);
 	outbox_transaction_commit();
+	if (step.action == OUTBOX_RING_EMPTY && ring->children[step.child].empty)
+		forget(ring);
 	/* Only now: a child that emitters use is never one that is not recorded as current. */
 	outbox_shared_set_current_child(slot, ring->current);
 }
@@ -74,7 +82,8 @@ static void
 read_rows(OutboxRing *ring)
 {
 	SPI_connect();
-	if (SPI_execute("SELECT child::integer, current, entered_at, coalesce(left_at, entered_at)"
+	if (SPI_execute("SELECT child::integer, current, entered_at, coalesce(left_at, entered_at),"
+					"       settled_at, turn"
 					"  FROM outbox.ring ORDER BY child",
 					true, OUTBOX_RING_CHILDREN) != SPI_OK_SELECT ||
 		SPI_processed != OUTBOX_RING_CHILDREN)
@@ -91,6 +100,8 @@ read_rows(OutboxRing *ring)
 			ring->current = i;
 		child->entered_at = DatumGetTimestampTz(SPI_getbinval(row, columns, 3, &isnull));
 		child->left_at = DatumGetTimestampTz(SPI_getbinval(row, columns, 4, &isnull));
+		child->settled_at = DatumGetTimestampTz(SPI_getbinval(row, columns, 5, &isnull));
+		child->turn = DatumGetInt64(SPI_getbinval(row, columns, 6, &isnull));
 	}
 	SPI_finish();
 }
@@ -112,15 +123,17 @@ mind_clock(OutboxRing *ring)
 static void
 write_times(int child, const OutboxRingChild *times)
 {
-	Oid types[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Oid types[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 	Datum values[] = {Int32GetDatum(child), TimestampTzGetDatum(times->entered_at),
-					  TimestampTzGetDatum(times->left_at)};
+					  TimestampTzGetDatum(times->left_at), TimestampTzGetDatum(times->settled_at)};
 
 	SPI_connect();
-	if (SPI_execute_with_args("UPDATE outbox.ring SET entered_at = $2,"
-							  "       left_at = CASE WHEN left_at IS NULL THEN NULL ELSE $3 END"
-							  " WHERE child = $1",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_UPDATE)
+	if (SPI_execute_with_args(
+			"UPDATE outbox.ring SET entered_at = $2,"
+			"       left_at = CASE WHEN left_at IS NULL THEN NULL ELSE $3 END,"
+			"       settled_at = CASE WHEN settled_at IS NULL THEN NULL ELSE $4 END"
+			" WHERE child = $1",
+			lengthof(types), types, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not move the ring's times");
 	SPI_finish();
 }
@@ -145,18 +158,35 @@ enter(OutboxRing *ring, int child)
 	execute(psprintf(
 		"UPDATE outbox.ring SET current = child = %d,"
 		"       entered_at = CASE child WHEN %d THEN pg_catalog.clock_timestamp() ELSE entered_at END,"
-		"       left_at = CASE child WHEN %d THEN pg_catalog.clock_timestamp() ELSE left_at END"
+		"       left_at = CASE child WHEN %d THEN pg_catalog.clock_timestamp() ELSE left_at END,"
+		"       turn = CASE child WHEN %d THEN " INT64_FORMAT " ELSE turn END, settled_at = NULL"
 		" WHERE child IN (%d, %d)",
-		child, child, ring->current, child, ring->current));
+		child, child, ring->current, child, ring->children[ring->current].turn + 1, child,
+		ring->current));
+	ring->children[child].turn = ring->children[ring->current].turn + 1;
 	ring->children[ring->current].left_at = now;
+	ring->children[ring->current].settled_at = 0;
 	ring->children[child].entered_at = now;
 	ring->current = child;
 }
 
 static void
+mark(OutboxRing *ring, int child, const char *settled)
+{
+	if (!is_settled(child, settled))
+		return;
+	ring->children[child].settled_at = GetCurrentTimestamp();
+	execute(psprintf(
+		"UPDATE outbox.ring SET settled_at = pg_catalog.clock_timestamp() WHERE child = %d",
+		child));
+}
+
+static void
 empty(OutboxRing *ring, int child, const char *settled)
 {
-	if (is_settled(child, settled) && lock_alone(outbox_log_child(child)))
+	if (!is_settled(child, settled))
+		unmark(ring, child);
+	else if (lock_alone(outbox_log_child(child)))
 	{
 		execute(psprintf("TRUNCATE ONLY outbox.event_%d", child));
 		ring->children[child].empty = true;
@@ -173,13 +203,37 @@ look_for_late_writers(OutboxRing *ring)
 			leave_again(ring, i);
 }
 
+/* Events that were settled before the oldest child that holds events was current are gone. */
+static void
+forget(const OutboxRing *ring)
+{
+	int64_t oldest = ring->children[ring->current].turn;
+
+	for (int i = 0; i < OUTBOX_RING_CHILDREN; i++)
+		if (!ring->children[i].empty)
+			oldest = Min(oldest, ring->children[i].turn);
+	outbox_transaction_begin();
+	outbox_trail_forget(oldest);
+	outbox_transaction_commit();
+}
+
 /* Somebody still writes there. */
 static void
 leave_again(OutboxRing *ring, int child)
 {
 	ring->children[child].left_at = GetCurrentTimestamp();
-	execute(psprintf(
-		"UPDATE outbox.ring SET left_at = pg_catalog.clock_timestamp() WHERE child = %d", child));
+	ring->children[child].settled_at = 0;
+	execute(psprintf("UPDATE outbox.ring SET left_at = pg_catalog.clock_timestamp(),"
+					 "       settled_at = NULL WHERE child = %d",
+					 child));
+}
+
+/* Somebody has written there since it was marked. */
+static void
+unmark(OutboxRing *ring, int child)
+{
+	ring->children[child].settled_at = 0;
+	execute(psprintf("UPDATE outbox.ring SET settled_at = NULL WHERE child = %d", child));
 }
 
 /* Locks the child and what TRUNCATE locks with it, or gives up at once. */

@@ -13,11 +13,12 @@
 extern void outbox_ring_load(OutboxRing *ring, int slot);
 
 /*
- * Does at most one thing that is due: makes the next child current, or truncates
- * one that is old enough and settled: seen as a whole by the snapshot settled,
- * below which every event is settled, durably.  Never waits for a lock, so it
+ * Does at most one thing that is due: makes the next child current, takes note that all
+ * of one is settled, or truncates it.  Settled is what the snapshot sees, below which
+ * every event is settled, durably.  Never waits for a lock, so it
  * never stands in an emitter's way; what cannot be done now is tried again.
  */
-extern void outbox_ring_turn(OutboxRing *ring, int slot, const char *settled, int64_t retention);
+extern void outbox_ring_turn(OutboxRing *ring, int slot, const char *settled,
+							 const OutboxRingPolicy *policy);
 
 #endif

@@ -30,6 +30,8 @@ typedef struct Slot
 	pg_atomic_uint64 max_message_size;
 	pg_atomic_uint32 current_child;
 	pg_atomic_uint64 due; /* of the next scheduled event */
+	pg_atomic_uint64 verification; /* asked for last */
+	pg_atomic_uint64 verified; /* over */
 } Slot;
 
 typedef struct Shared
@@ -326,6 +328,33 @@ outbox_shared_status(int slot, OutboxRelayStatus *status)
 	SpinLockRelease(&shared->slots[slot].mutex);
 }
 
+uint64_t
+outbox_shared_ask_verification(int slot)
+{
+	uint64 number = pg_atomic_add_fetch_u64(&shared->slots[slot].verification, 1);
+
+	set_latch(slot);
+	return number;
+}
+
+uint64_t
+outbox_shared_verification(int slot)
+{
+	return pg_atomic_read_u64(&shared->slots[slot].verification);
+}
+
+uint64_t
+outbox_shared_verified(int slot)
+{
+	return pg_atomic_read_u64(&shared->slots[slot].verified);
+}
+
+void
+outbox_shared_set_verified(int slot, uint64_t number)
+{
+	pg_atomic_write_u64(&shared->slots[slot].verified, number);
+}
+
 void
 outbox_shared_set_limits(int slot, int64_t max_payload, int64_t max_message_size)
 {
@@ -416,6 +445,8 @@ startup(void)
 			pg_atomic_init_u32(&shared->slots[i].current_child, 0);
 			pg_atomic_init_u64(&shared->slots[i].due, PG_INT64_MAX);
 			pg_atomic_init_u32(&shared->slots[i].woken, 0);
+			pg_atomic_init_u64(&shared->slots[i].verification, 0);
+			pg_atomic_init_u64(&shared->slots[i].verified, 0);
 			clear(&shared->slots[i]);
 		}
 	}

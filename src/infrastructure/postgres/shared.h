@@ -49,6 +49,16 @@ typedef struct OutboxSlotInfo
 	int64_t set_aside; /* when pardoned: without this event; 0: with all */
 } OutboxSlotInfo;
 
+/* What outbox.verify has found. */
+typedef struct OutboxVerificationResult
+{
+	uint64_t number; /* outbox_shared_ask_verification; 0: none */
+	uint64_t checked;
+	uint64_t missing;
+	uint64_t repaired;
+	uint64_t gone;
+} OutboxVerificationResult;
+
 /* What a relay tells of itself; times are TimestampTz, 0: never. */
 typedef struct OutboxRelayStatus
 {
@@ -74,6 +84,12 @@ typedef struct OutboxRelayStatus
 	uint64_t last_sequence;
 	int64_t max_payload;
 	int64_t max_message_size;
+	uint64_t checks;
+	uint64_t lost;
+	uint64_t repaired;
+	uint64_t gone;
+	uint64_t waiting; /* lost events that are still to be sent again */
+	OutboxVerificationResult verification; /* the last one that is over */
 } OutboxRelayStatus;
 
 /* Asks for shared memory; from _PG_init while libraries are preloaded. */
@@ -157,6 +173,17 @@ extern bool outbox_shared_take_wake(int slot);
 
 extern void outbox_shared_report(int slot, const OutboxRelayStatus *status);
 extern void outbox_shared_status(int slot, OutboxRelayStatus *status);
+
+/*
+ * Asks the relay to verify the stream, wakes it, and returns the number of this
+ * verification; which was asked for last.
+ */
+extern uint64_t outbox_shared_ask_verification(int slot);
+extern uint64_t outbox_shared_verification(int slot);
+
+/* The last verification that is over, whichever relay did it; and that this one is. */
+extern uint64_t outbox_shared_verified(int slot);
+extern void outbox_shared_set_verified(int slot, uint64_t number);
 
 /* The broker's limits as the relay last saw them; -1: not known, or none. */
 extern void outbox_shared_set_limits(int slot, int64_t max_payload, int64_t max_message_size);

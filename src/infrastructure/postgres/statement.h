@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OUTBOX_STATEMENT_ARGUMENTS 4
+#define OUTBOX_STATEMENT_ARGUMENTS 5
 
 /* Lives as long as the process. */
 typedef struct OutboxStatement

@@ -134,6 +134,19 @@ outbox_store_is_restored(const OutboxStore *store)
 	return store->stretch.restored;
 }
 
+void
+outbox_store_on_save(OutboxStore *store, void (*save)(void *context), void *context)
+{
+	store->cursor.on_save = save;
+	store->cursor.context = context;
+}
+
+void
+outbox_store_stand_at(OutboxStore *store, uint64_t sequence, int64_t created)
+{
+	settle(store, store->cursor.position, sequence, created);
+}
+
 const char *
 outbox_store_settled_snapshot(const OutboxStore *store)
 {

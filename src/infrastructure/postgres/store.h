@@ -34,6 +34,15 @@ extern void outbox_store_explain_withheld(const OutboxStore *store, char *text, 
 /* Was a dump restored since the store was made?  Then nothing new is fetched. */
 extern bool outbox_store_is_restored(const OutboxStore *store);
 
+/* Called inside each transaction that writes the cursor, before it does; NULL: nothing. */
+extern void outbox_store_on_save(OutboxStore *store, void (*save)(void *context), void *context);
+
+/*
+ * Something is settled that is no event of the store's, and the stream stands there:
+ * the next persist writes it down, with what outbox_store_on_save adds.
+ */
+extern void outbox_store_stand_at(OutboxStore *store, uint64_t sequence, int64_t created);
+
 /*
  * A snapshot below which every event is settled and persisted; NULL while
  * something is settled and not persisted.

@@ -15,13 +15,14 @@
 #include "contract/postgres/bench.h"
 #include "contract/postgres/database.h"
 #include "domain/ring.h"
-#include "infrastructure/postgres/store.h"
+#include "infrastructure/postgres/ledger.h"
 
 typedef struct Bench
 {
 	Database database;
 	MemoryContext memory; /* of the store */
 	OutboxStore *store;
+	OutboxLedger *ledger; /* over the store */
 	bool busy[DATABASE_SESSIONS];
 } Bench;
 
@@ -39,6 +40,8 @@ restart(void *self)
 	bench->memory = AllocSetContextCreate(TopMemoryContext, "store", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(bench->memory);
 	bench->store = outbox_store_create();
+	bench->ledger = outbox_ledger_create(bench->store);
+	outbox_ledger_follow(bench->ledger, "CONTRACT");
 	MemoryContextSwitchTo(caller);
 }
 
@@ -65,7 +68,7 @@ open_bench(void)
 static void *
 store_of(void *self)
 {
-	return ((Bench *) self)->store;
+	return ((Bench *) self)->ledger;
 }
 
 static int
@@ -158,9 +161,16 @@ discard(void *self, int64_t event)
 				 (long long) event);
 }
 
+static void
+remove_event(void *self, int64_t event)
+{
+	database_run(&((Bench *) self)->database, 0, "DELETE FROM outbox.event WHERE id = %lld",
+				 (long long) event);
+}
+
 const StoreBench postgres_bench = {
 	.name = "store on PostgreSQL",
-	.routine = &outbox_postgres_store,
+	.routine = &outbox_postgres_ledger,
 	.open = open_bench,
 	.close = close_bench,
 	.self = store_of,
@@ -175,4 +185,5 @@ const StoreBench postgres_bench = {
 	.dead_letters = dead_letters,
 	.redrive = redrive,
 	.discard = discard,
+	.remove = remove_event,
 };
