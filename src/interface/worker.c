@@ -72,7 +72,7 @@ typedef struct Worker
 	OutboxCaution caution;
 	bool paused; /* by outbox.pause */
 	char fence[OUTBOX_TEXT_SIZE]; /* why it is fenced; "": it is not */
-	uint64 verification; /* the one that was begun last */
+	uint64_t verification; /* the one that was begun last */
 } Worker;
 
 PGDLLEXPORT void outbox_relay_main(Datum arg);
@@ -100,6 +100,7 @@ static int64_t now_us(void);
 void
 outbox_relay_main(Datum arg)
 {
+	uint64_t asked;
 	Worker *worker = MemoryContextAllocZero(TopMemoryContext, sizeof(Worker));
 
 	on_proc_exit(leave_without_handlers, (Datum) 0);
@@ -126,7 +127,7 @@ outbox_relay_main(Datum arg)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not prepare the NATS connection")));
 	outbox_bulletin_open(&worker->bulletin, worker->slot, worker->binding.stream, worker->store);
-	worker->verification = outbox_shared_verified(worker->slot);
+	outbox_shared_verifications(worker->slot, &asked, &worker->verification);
 	bind_settings(worker, false);
 	for (;;)
 	{
@@ -439,8 +440,10 @@ find_verified_at(const Worker *worker)
 static void
 verify_when_asked(Worker *worker)
 {
-	uint64 asked = outbox_shared_verification(worker->slot);
+	uint64_t asked;
+	uint64_t over;
 
+	outbox_shared_verifications(worker->slot, &asked, &over);
 	if (asked != worker->verification)
 	{
 		worker->verification = asked;

@@ -1,4 +1,6 @@
 # A broker that loses what it has acknowledged: it is found, and sent again.
+#
+# Promises: Accounted.
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;

@@ -129,7 +129,21 @@ is(query($third, 'SELECT uuid FROM outbox.identity'), $uuid, 'under the same ide
 change($third, 1);
 drained($third, 'and goes on');
 complete($third, 'and later');
+
+# Files copied to try something out, with a broker of their own.
+my $playground = OutboxBroker->new->start;
+my $trial = copy_of($third, 'trial');
+$trial->append_conf('postgresql.conf', "outbox.nats_url = '@{[$playground->url]}'");
+$trial->start;
+fenced($trial, qr/another data directory/, 'a copy is fenced, whatever its broker');
+change($trial, 1);
+adopt($trial, 'fork');
+drained($trial, 'forked, it publishes');
+change($trial, 1);
+drained($trial, 'and goes on');
+is($playground->count($stream), 40, 'to a stream of the same name, but nothing of what the original has published');
+$trial->stop;
 $third->stop;
 
-unlike(log_between($_, 0), qr/terminated by signal|PANIC|TRAP/, 'nothing has crashed in ' . $_->name) foreach $first, $second, $third;
+unlike(log_between($_, 0), qr/terminated by signal|PANIC|TRAP/, 'nothing has crashed in ' . $_->name) foreach $first, $second, $third, $trial;
 done_testing();

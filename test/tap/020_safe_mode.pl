@@ -1,4 +1,6 @@
 # Safe mode: an event that crashes the relay does not keep the server down.
+#
+# Promises: Polite.
 use strict;
 use warnings;
 use File::Basename qw(dirname);

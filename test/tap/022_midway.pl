@@ -1,4 +1,6 @@
 # In the middle of publishing: what relays give way to, and what they do not use up.
+#
+# Promises: Polite.
 use strict;
 use warnings;
 use IPC::Run;

@@ -1,4 +1,6 @@
 # Secrets are in their files, and nowhere else.
+#
+# Promises: Polite.
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;

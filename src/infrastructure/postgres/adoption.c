@@ -57,6 +57,7 @@ static void require_one_outbox(void);
 static void shift_carried(int64 by);
 static void land_carried(void);
 static void land_events(const Renaming *renaming);
+static void forget_trail(void);
 static void rename_pending(int64 from, int64 by);
 static Renaming rename_transactions(const char *query, int64 argument);
 static Datum take_xid(void);
@@ -118,6 +119,7 @@ continue_restored(void)
 	rename_pending(0, ids_from);
 	land_events(&restored);
 	shift_carried(ids_from);
+	forget_trail();
 	land_carried();
 	outbox_log_raise_ids(ids_from + last);
 	outbox_identity_settle(
@@ -152,6 +154,7 @@ fork_physical(const OutboxIdentity *identity)
 	run("DELETE FROM outbox.waiting");
 	run("DELETE FROM outbox.blocked");
 	run(psprintf("DELETE FROM outbox.scheduled WHERE id < " INT64_FORMAT, own));
+	forget_trail();
 	outbox_log_raise_ids(ids_from);
 	outbox_identity_settle(ask_text("SELECT pg_catalog.gen_random_uuid()::text"), ids_from);
 	set_cursor(snapshot, "stream_sequence = 0, stream_created = 0, sifting = false"
@@ -244,6 +247,15 @@ land_events(const Renaming *renaming)
 		SPI_OK_INSERT)
 		elog(ERROR, "could not move restored events to the log");
 	SPI_finish();
+}
+
+/* What was published under another uuid is not this outbox's to repair. */
+static void
+forget_trail(void)
+{
+	run("DELETE FROM outbox.trail");
+	run("DELETE FROM outbox.lost");
+	run("DELETE FROM outbox.inspection");
 }
 
 /* Pending events with ids from this one on become new ones, their ids so much higher. */

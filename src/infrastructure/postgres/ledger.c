@@ -222,7 +222,7 @@ note(void *self, OutboxTrailEntry entry)
 	OutboxLedger *ledger = self;
 
 	if (!outbox_trail_note(&ledger->noted, entry))
-		elog(ERROR, "too much is noted at once");
+		elog(ERROR, "could not note where an event is stored");
 	if (entry.sequence > ledger->held.newest.sequence)
 		ledger->held.newest = entry;
 }

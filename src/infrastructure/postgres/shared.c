@@ -337,16 +337,11 @@ outbox_shared_ask_verification(int slot)
 	return number;
 }
 
-uint64_t
-outbox_shared_verification(int slot)
+void
+outbox_shared_verifications(int slot, uint64_t *asked, uint64_t *over)
 {
-	return pg_atomic_read_u64(&shared->slots[slot].verification);
-}
-
-uint64_t
-outbox_shared_verified(int slot)
-{
-	return pg_atomic_read_u64(&shared->slots[slot].verified);
+	*asked = pg_atomic_read_u64(&shared->slots[slot].verification);
+	*over = pg_atomic_read_u64(&shared->slots[slot].verified);
 }
 
 void
@@ -367,8 +362,7 @@ outbox_shared_limits(int64_t *max_payload, int64_t *max_message_size)
 {
 	int slot = outbox_shared_find(MyDatabaseId);
 
-	*max_payload = -1;
-	*max_message_size = -1;
+	*max_payload = *max_message_size = -1;
 	if (slot == OUTBOX_NO_SLOT)
 		return;
 	*max_payload = (int64) pg_atomic_read_u64(&shared->slots[slot].max_payload);
@@ -379,11 +373,8 @@ void
 outbox_shared_lower_due(uint32_t database, int64_t due)
 {
 	int slot = outbox_shared_find(database);
-	uint64 known;
+	uint64 known = slot == OUTBOX_NO_SLOT ? 0 : pg_atomic_read_u64(&shared->slots[slot].due);
 
-	if (slot == OUTBOX_NO_SLOT)
-		return;
-	known = pg_atomic_read_u64(&shared->slots[slot].due);
 	while (due < (int64) known &&
 		   !pg_atomic_compare_exchange_u64(&shared->slots[slot].due, &known, (uint64) due))
 		;

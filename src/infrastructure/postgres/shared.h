@@ -176,13 +176,15 @@ extern void outbox_shared_status(int slot, OutboxRelayStatus *status);
 
 /*
  * Asks the relay to verify the stream, wakes it, and returns the number of this
- * verification; which was asked for last.
+ * verification.
  */
 extern uint64_t outbox_shared_ask_verification(int slot);
-extern uint64_t outbox_shared_verification(int slot);
 
-/* The last verification that is over, whichever relay did it; and that this one is. */
-extern uint64_t outbox_shared_verified(int slot);
+/*
+ * The verification that was asked for last, and the last one that is over, whichever
+ * relay did it; and that this one is over.
+ */
+extern void outbox_shared_verifications(int slot, uint64_t *asked, uint64_t *over);
 extern void outbox_shared_set_verified(int slot, uint64_t number);
 
 /* The broker's limits as the relay last saw them; -1: not known, or none. */

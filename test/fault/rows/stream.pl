@@ -5,8 +5,8 @@ use World qw(wait_until);
 
 my $stream = 'OUTBOX_stress';
 
-# Waits for the load to be published in full, for what follows forgets what is in
-# the stream: from here on another ledger and another stream are compared.
+# Waits for the load to be published in full, and compares; what follows changes what
+# is in the stream.
 sub settle
 {
 	my ($world, $crowd, $from) = @_;
@@ -15,13 +15,22 @@ sub settle
 	Verdict::drain($world);
 	my %found = Verdict::compare($world, $from, 'before');
 	$found{$_} and $world->trouble("$found{$_} $_ before the stream is changed") foreach @Verdict::KINDS;
-	$from->{event} = $world->value('SELECT coalesce(max(event_id), 0) FROM stress.ledger');
 }
 
-sub begin_anew
+# What was in the stream stays away: from here on another ledger and another part of
+# the stream are compared.
+sub forget
 {
-	my ($world, $from, $sequence, @streams) = @_;
-	@$from{qw(sequence streams)} = ($sequence, \@streams);
+	my ($world, $from, $sequence) = @_;
+	@$from{qw(event sequence)} = ($world->value('SELECT coalesce(max(event_id), 0) FROM stress.ledger'), $sequence);
+	$world->{base} = { %$from };
+}
+
+# All that was in the stream comes again, from its beginning.
+sub expect_all
+{
+	my ($world, $from) = @_;
+	@$from{qw(event sequence)} = ($world->{base} ? $world->{base}{event} : 0, 0);
 	$world->{base} = { %$from };
 }
 
@@ -32,7 +41,7 @@ sub delete_it
 	my ($world, $crowd, $from) = @_;
 	settle(@_);
 	$world->stream('delete', $stream);
-	begin_anew($world, $from, 0);
+	expect_all($world, $from);
 	go_on(@_);
 }
 
@@ -42,7 +51,7 @@ sub make_again
 	settle(@_);
 	$world->stream('delete', $stream);
 	$world->stream('create', $stream, 'stress.>') or die "no stream\n";
-	begin_anew($world, $from, 0);
+	expect_all($world, $from);
 	go_on(@_);
 }
 
@@ -51,7 +60,10 @@ sub purge
 	my ($world, $crowd, $from) = @_;
 	settle(@_);
 	$world->stream('purge', $stream);
-	begin_anew($world, $from, ($world->stream_state)[2]);
+	forget($world, $from, ($world->stream_state)[2]);
+	# The relay takes note of it when it connects.
+	my $lost = $world->value('SELECT missing FROM outbox.verify()');
+	$world->trouble("a purge was taken for a loss of $lost") if $lost ne '0';
 	go_on(@_);
 }
 
@@ -88,17 +100,14 @@ sub change_and_restart
 	$world->restart_broker;
 }
 
-# For good: what is in it is kept, the rest goes to another one of that name.
+# For good: another one of that name takes its place.
 sub seal
 {
 	my ($world, $crowd, $from) = @_;
 	$world->stream('update', $stream, 'sealed=true') or die "not sealed\n";
 	$world->becomes('misconfigured', qr/sealed/);
-	my $file = "$world->{home}/sealed.$world->{cycles}.stream";
-	my $first = $from->{sequence} + 1;
-	system("'$world->{work}/reader' $world->{url} $stream 60 $first > '$file'") == 0 or $world->trouble('the sealed stream cannot be read');
 	$world->stream('delete', $stream);
-	begin_anew($world, $from, 0, $file);
+	expect_all($world, $from);
 }
 
 my $back = sub { $_[0]->flows(10) };
