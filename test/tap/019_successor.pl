@@ -116,7 +116,7 @@ command_ok([ 'pg_dump', '-Fc', '-d', $first->connstr('postgres'), '-f', "$folder
 $broker->resume;
 query($first, q{SELECT count(outbox.emit('filler', '1', 'added')) FROM generate_series(1, 20000)});
 drained($first, 'they are published, and many more');
-my $third = new_node('third', $broker, create => 0);
+my $third = new_node('third', $broker, create => 0, streaming => 1);
 command_ok([ 'pg_restore', '-d', $third->connstr('postgres'), "$folder/dump" ], 'the dump is restored into another cluster');
 fenced($third, qr/restored here from a dump/, 'it is fenced');
 change($third, 2);
