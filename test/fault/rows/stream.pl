@@ -5,33 +5,59 @@ use World qw(wait_until);
 
 my $stream = 'OUTBOX_stress';
 
-# Waits for the load to be published in full, and compares; what follows changes what
-# is in the stream.
+# Waits for the load to be published in full, and compares.
 sub settle
 {
 	my ($world, $crowd, $from) = @_;
 	$crowd->stop;
 	$crowd->decide('all');
 	Verdict::drain($world);
-	my %found = Verdict::compare($world, $from, 'before');
-	$found{$_} and $world->trouble("$found{$_} $_ before the stream is changed") foreach @Verdict::KINDS;
+	judge($world, $from, 'before');
 }
 
-# What was in the stream stays away: from here on another ledger and another part of
-# the stream are compared.
+# Where another stream took its place, what is no longer retained or was purged may be missing.
+sub judge
+{
+	my ($world, $from, $name) = @_;
+	my %found = Verdict::compare($world, $from, $name);
+	$found{missing} -= $world->value("SELECT count(*) FROM stress.ledger WHERE event_id <= $from->{purged} OR event_id NOT IN (SELECT id FROM outbox.event)") if defined $from->{purged};
+	$found{$_} > 0 and $world->trouble("$found{$_} $_ $name") foreach @Verdict::KINDS;
+}
+
+# From here on another ledger and another part of the stream are compared.
 sub forget
 {
-	my ($world, $from, $sequence) = @_;
-	@$from{qw(event sequence)} = ($world->value('SELECT coalesce(max(event_id), 0) FROM stress.ledger'), $sequence);
+	my ($world, $from) = @_;
+	@$from{qw(event sequence)} = ($world->value('SELECT coalesce(max(event_id), 0) FROM stress.ledger'), ($world->stream_state)[2]);
 	$world->{base} = { %$from };
 }
 
-# All that was in the stream comes again, from its beginning.
-sub expect_all
+# Another stream takes its place: it is given all that is retained, in order.
+sub replace
 {
-	my ($world, $from) = @_;
-	@$from{qw(event sequence)} = ($world->{base} ? $world->{base}{event} : 0, 0);
-	$world->{base} = { %$from };
+	my ($world, $crowd, $from, $change) = @_;
+	my $purged = $world->{base} ? $world->{base}{event} : 0;
+	retain($world, '1h');
+	$change->();
+	my $complete = $world->value("SELECT complete FROM outbox.verify('40 s')");
+	$world->trouble('the stream is not repaired') if $complete ne 't';
+	$crowd->stop;
+	$crowd->decide('all');
+	Verdict::drain($world);
+	judge($world, { event => 0, sequence => 0, purged => $purged }, 'again');
+	retain($world, undef);
+	forget($world, $from);
+	go_on($world, $crowd);
+}
+
+# For so long; undef: as before.
+sub retain
+{
+	my ($world, $time) = @_;
+	$world->configure('outbox.retention' => $time);
+	$world->reload;
+	wait_until(10, sub { ($world->value('SELECT setting FROM pg_settings WHERE name = $$outbox.retention$$') // '') eq ($time ? '3600' : '2') })
+		or $world->trouble('the retention does not change');
 }
 
 sub go_on { my ($world, $crowd) = @_; $crowd->start($world->{clients}); $world->rest(0.5); $world->flows(10); }
@@ -40,19 +66,17 @@ sub delete_it
 {
 	my ($world, $crowd, $from) = @_;
 	settle(@_);
-	$world->stream('delete', $stream);
-	expect_all($world, $from);
-	go_on(@_);
+	replace(@_, sub { $world->stream('delete', $stream) });
 }
 
 sub make_again
 {
 	my ($world, $crowd, $from) = @_;
 	settle(@_);
-	$world->stream('delete', $stream);
-	$world->stream('create', $stream, 'stress.>') or die "no stream\n";
-	expect_all($world, $from);
-	go_on(@_);
+	replace(@_, sub {
+		$world->stream('delete', $stream);
+		$world->stream('create', $stream, 'stress.>') or die "no stream\n";
+	});
 }
 
 sub purge
@@ -60,7 +84,7 @@ sub purge
 	my ($world, $crowd, $from) = @_;
 	settle(@_);
 	$world->stream('purge', $stream);
-	forget($world, $from, ($world->stream_state)[2]);
+	forget($world, $from);
 	# The relay takes note of it when it connects.
 	my $lost = $world->value('SELECT missing FROM outbox.verify()');
 	$world->trouble("a purge was taken for a loss of $lost") if $lost ne '0';
@@ -106,8 +130,7 @@ sub seal
 	my ($world, $crowd, $from) = @_;
 	$world->stream('update', $stream, 'sealed=true') or die "not sealed\n";
 	$world->becomes('misconfigured', qr/sealed/);
-	$world->stream('delete', $stream);
-	expect_all($world, $from);
+	replace(@_, sub { $world->stream('delete', $stream) });
 }
 
 my $back = sub { $_[0]->flows(10) };
