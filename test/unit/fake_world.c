@@ -260,6 +260,10 @@ world_start_relay(void)
 
 	outbox_relay_init(&world.relay, &world.options, &ports, world_draw(), world.now);
 	world.step = (OutboxRelayStep){world.now, true};
+	/* What it has forgotten it may send in another order. */
+	for (int i = 0; i < world.store.row_count; i++)
+		if (fake_store_committed(&world.store, i) && !fake_store_row_settled(&world.store, i))
+			world.fates[i].sequence = 0;
 	world.checked_floor = world.relay.fence.floor;
 	world.checked_created = world.relay.fence.created;
 	world.lives++;

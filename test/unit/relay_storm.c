@@ -26,8 +26,8 @@
  * And where it is promised:
  *	- *once*: the stream never holds a second copy, with a fence;
  *	- *regained*: after losses of the stream's end, with a fence and without other
- *	  writers, every event is where it was when it was settled, in one process where
- *	  dead letters are sent again, since that has no order that a kill survives;
+ *	  writers, every event is where it was when it was settled, as far as that was written
+ *	  down, and in one process where dead letters are sent again;
  *	- *in order*: within an aggregate the stream's order is commit order, but for
  *	  dead letters behind which nobody had to wait, and unless somebody else writes to a stream that should be the relay's alone: a foreign
  *	  message in the place of a lost one lets later ones pass the fence;
