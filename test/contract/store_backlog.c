@@ -243,11 +243,41 @@ a_backlog_comes_once_in_order_and_whole(void **state)
 	}
 }
 
+static void
+settled_events_that_move_leave_the_numbers_of_the_rest(void **state)
+{
+	static Backlog backlog;
+	Writer *writer = &backlog.writers[0];
+
+	(void) state;
+	memset(&backlog, 0, sizeof(backlog));
+	backlog.random = outbox_backoff_mix(seed);
+	backlog.test = store_begin();
+	writer->transaction = store_bench->begin(backlog.test.bench);
+	backlog.writer_count = 1;
+	write_some(&backlog, writer, LARGE);
+	writer->ended = backlog.events;
+	writer->committed = true;
+	store_bench->commit(backlog.test.bench, writer->transaction);
+	while (store_fetch_some(&backlog.test, 7, 1 << 20) > 0)
+	{
+		for (int i = 0; i < backlog.test.count; i++)
+			expect(&backlog, &backlog.test.events[i]);
+		store_settle_all(&backlog.test, 1);
+		store_persist(&backlog.test);
+		if (store_bench->move)
+			store_bench->move(backlog.test.bench);
+	}
+	assert_int_equal(backlog.arrived, LARGE);
+	store_finish(&backlog.test);
+}
+
 int
 store_backlog_run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_backlog_comes_once_in_order_and_whole),
+		cmocka_unit_test(settled_events_that_move_leave_the_numbers_of_the_rest),
 	};
 
 	seed = getenv("SEED") && *getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10)

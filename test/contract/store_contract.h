@@ -42,7 +42,10 @@ typedef struct StoreBench
 	/* The database crashes; what may be lost is.  NULL: cannot be done. */
 	void (*crash)(void *bench);
 
-	/* All rows move to other places; no transaction is open.  NULL: they have none. */
+	/*
+	 * Rows move to other places, those of settled events or all of them; no transaction
+	 * is open.  NULL: they have no places.
+	 */
 	void (*move)(void *bench);
 
 	/* Shall the aggregates of refused events be blocked?  They are at first. */
