@@ -94,7 +94,7 @@ sub statement
 sub session
 {
 	my ($role, $count) = @_;
-	my @script = ("SET statement_timeout = '2s';", "SET lock_timeout = '1s';", $role ? "SET SESSION AUTHORIZATION $role;" : ());
+	my @script = ("SET statement_timeout = '200ms';", "SET lock_timeout = '100ms';", $role ? "SET SESSION AUTHORIZATION $role;" : ());
 	push @script, map { statement() } 1 .. $count;
 	push @script, 'ROLLBACK;', '\echo reached the end';
 	my $file = PostgreSQL::Test::Utils::tempdir() . '/calls.sql';
