@@ -53,7 +53,8 @@ typedef struct OutboxChecked
  * A *dead letter* is a refused event.  It may *block* its aggregate: the store
  * keeps back what follows, and takes care itself that it is not lost.  When the
  * dead letter is sent again or given up, it *lets go* what it has kept back: in
- * an interval of its own, in order, and before later events of the aggregate.
+ * an interval of its own, in order, and before later events of the aggregate.  Its
+ * events say so (let_go), since another process may put more into that interval.
  *
  * The store also keeps the trail (domain/trail.h): where the settled events stand
  * in the stream.  Entries that turn out to be *lost* leave it, and their events are

@@ -20,6 +20,8 @@ typedef enum Offer
 	OFFER_TAKEN, /* sent, or found stored */
 	OFFER_SET_ASIDE, /* refused; what was fetched is forgotten */
 	OFFER_BLOCKED, /* waits for an answer */
+	OFFER_HELD, /* waits until nothing straggles */
+	OFFER_UNSURE, /* the stream must be looked at again */
 	OFFER_LOST /* the connection is gone */
 } Offer;
 
@@ -35,6 +37,7 @@ static bool has_room(const OutboxRelay *relay, const OutboxEvent *event);
 static OutboxSendResult hand_over(OutboxRelay *relay, const OutboxEvent *event, int64_t now);
 static Offer reject(OutboxRelay *relay, const OutboxEvent *event, OutboxFault fault, int64_t now);
 static Offer set_aside(OutboxRelay *relay, const OutboxEvent *event, const char *text, int64_t now);
+static Offer look_again(OutboxRelay *relay, OutboxVerdict verdict);
 static size_t envelope_bytes(const OutboxRelay *relay);
 
 bool
@@ -48,11 +51,11 @@ outbox_publish_slice(OutboxRelay *relay, int64_t now)
 	{
 		Offer outcome = offer(relay, &relay->slice[relay->slice_next], now);
 
-		if (outcome == OFFER_SET_ASIDE)
+		if (outcome == OFFER_SET_ASIDE || outcome == OFFER_UNSURE)
 			return true;
 		if (outcome != OFFER_TAKEN)
 		{
-			relay->blocked = true;
+			relay->blocked_until = outcome == OFFER_HELD ? relay->window.straggle_until : INT64_MAX;
 			return outcome != OFFER_LOST;
 		}
 		relay->slice_next++;
@@ -63,7 +66,7 @@ outbox_publish_slice(OutboxRelay *relay, int64_t now)
 bool
 outbox_publish_is_due(const OutboxRelay *relay, int64_t now)
 {
-	if (relay->halt.set || relay->blocked || outbox_recall_pending(&relay->recall) ||
+	if (relay->halt.set || now < relay->blocked_until || outbox_recall_pending(&relay->recall) ||
 		outbox_repair_checks(relay))
 		return false;
 	return relay->slice_next < relay->slice_count || fetch_is_due(relay, now);
@@ -74,7 +77,7 @@ outbox_publish_begin(OutboxRelay *relay, int64_t now)
 {
 	const OutboxFence *fence = &relay->fence;
 
-	relay->blocked = false;
+	relay->blocked_until = now;
 	outbox_recall_clear(&relay->recall);
 	if (!outbox_sift_begin(relay))
 	{
@@ -202,6 +205,10 @@ offer(OutboxRelay *relay, const OutboxEvent *event, int64_t now)
 	if (relay->options.attend && relay->window.count > 0)
 		return OFFER_BLOCKED;
 	attend(relay, event->id);
+	if (event->let_go && now < relay->inherited_until)
+		return OFFER_HELD;
+	if (event->let_go && relay->began_at < relay->inherited_until)
+		return look_again(relay, OUTBOX_VERDICT_REFUSED);
 	if (relay->recall.left > 0)
 	{
 		if (!outbox_window_has_room(&relay->window, relay->options.max_in_flight,
@@ -316,9 +323,29 @@ set_aside(OutboxRelay *relay, const OutboxEvent *event, const char *text, int64_
 
 	if (relay->window.count > 0)
 		return OFFER_BLOCKED;
+	if (!outbox_window_is_quiet(&relay->window, now))
+		return OFFER_HELD;
+	if (relay->options.fenced && relay->began_at < relay->window.straggle_until)
+		return look_again(relay, OUTBOX_VERDICT_REFUSED);
+	if (relay->options.fenced && !outbox_fence_is_free(&relay->fence))
+		return look_again(relay, OUTBOX_VERDICT_CONFLICT);
 	outbox_settle_refused(relay, event->position, &reason, now);
 	outbox_publish_rewind(relay);
 	return OFFER_SET_ASIDE;
+}
+
+/* The stream may hold more than this epoch knows: ends it. */
+static Offer
+look_again(OutboxRelay *relay, OutboxVerdict verdict)
+{
+	OutboxRelayHalt *halt = &relay->halt;
+
+	halt->set = true;
+	halt->token = outbox_window_next_token(&relay->window);
+	halt->verdict = verdict;
+	halt->code = 0;
+	snprintf(halt->text, sizeof(halt->text), "the stream holds what was not expected");
+	return OFFER_UNSURE;
 }
 
 static size_t

@@ -3,8 +3,15 @@
  *		The part of the relay that sends: fetches, recalls, seals, publishes.
  *
  * An event that cannot be sent waits until it is the oldest, and its dead letter
- * is durable before anything after it is sent.  What follows is fetched anew, since
- * the store may keep it back.
+ * is durable before anything after it is sent.  It waits, too, until nothing of an
+ * earlier connection straggles (domain/window.h), and where the stream is the relay's
+ * alone, an epoch that began after that must have found its place free: it may have
+ * been sent when it still could be, and be stored.  What follows is fetched anew,
+ * since the store may keep it back.
+ *
+ * What the store lets go is sent in an epoch that began when nothing of an earlier
+ * process straggled: the interval may have been another one then, and the fence
+ * (domain/fence.h) has to know all that the stream holds of it.
  */
 #ifndef OUTBOX_APPLICATION_PUBLISH_H
 #define OUTBOX_APPLICATION_PUBLISH_H

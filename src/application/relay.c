@@ -10,6 +10,13 @@
  * said of later messages is not believed.  Answers to earlier ones are awaited,
  * then the epoch ends.  The outcome of all that was in flight is then unknown: it
  * is fetched again and sent again, in order.
+ *
+ * A refusal changes that order, for what the store keeps back is left out.  So it
+ * is *accepted* only when nothing that was ever sent can be stored any more: the
+ * later messages of its epoch are judged, too, and it was itself sent when nothing
+ * of an earlier connection straggled (window.h).  Otherwise the epoch ends without
+ * it, at the latest when an answer is overdue; the event is sent again, and refused
+ * again.
  */
 #include "application/relay.h"
 
@@ -27,17 +34,19 @@ static void found(OutboxRelay *relay, const OutboxSignal *signal, int64_t now);
 static void answer(OutboxRelay *relay, const OutboxSignal *signal);
 static void accept_ack(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal);
 static void accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal);
+static void doubt_refusal(OutboxRelay *relay, const OutboxReason *later);
 static void halt_at(OutboxRelay *relay, uint64_t token, const OutboxReason *reason);
+static void set_halt(OutboxRelay *relay, uint64_t token, const OutboxReason *reason);
 static void watch(OutboxRelay *relay, int64_t now);
 static int64_t overdue_at(const OutboxRelay *relay);
 static bool reads(const OutboxRelay *relay);
-static bool halt_is_reached(const OutboxRelay *relay);
+static bool halt_is_due(const OutboxRelay *relay, int64_t now);
 static void resolve_halt(OutboxRelay *relay, int64_t now);
 static void begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now);
 static void lose_epoch(OutboxRelay *relay, int64_t now);
 static void end_epoch(OutboxRelay *relay, const OutboxReason *reason, int64_t now);
 static void reload(OutboxRelay *relay, int64_t now);
-static void drop_epoch(OutboxRelay *relay);
+static void drop_epoch(OutboxRelay *relay, int64_t now);
 static OutboxRelayStep plan(const OutboxRelay *relay, int64_t now);
 static int64_t earlier(int64_t a, int64_t b);
 static OutboxDeliveryStep decide(OutboxRelay *relay, OutboxDeliverySignal signal,
@@ -64,6 +73,8 @@ outbox_relay_init(OutboxRelay *relay, const OutboxRelayOptions *options,
 	outbox_broadcast_init(relay, ports, seed);
 	outbox_delivery_init(&relay->delivery, seed, now);
 	outbox_window_init(&relay->window);
+	relay->inherited_until = now + relay->options.ack_timeout;
+	outbox_window_straggle(&relay->window, relay->inherited_until);
 	relay->store->settled(relay->store_self, &floor, &created);
 	outbox_fence_init(&relay->fence, floor, created);
 }
@@ -78,7 +89,10 @@ outbox_relay_step(OutboxRelay *relay, int64_t now, bool woken)
 		reload(relay, now);
 	if (relay->stranger == 0 &&
 		decide(relay, OUTBOX_DELIVERY_TICK, OUTBOX_VERDICT_ACKED, now) == OUTBOX_DELIVERY_CONNECT)
+	{
+		relay->began_at = now;
 		relay->broker->connect(relay->broker_self);
+	}
 	if (streaming(relay) &&
 		(!outbox_broadcast_slice(relay, now) || !outbox_publish_slice(relay, now)))
 		lose_epoch(relay, now);
@@ -96,7 +110,7 @@ outbox_relay_reconfigure(OutboxRelay *relay, const OutboxRelayOptions *options, 
 	if (other_mode || reconnect || offline)
 		reload(relay, now);
 	set_options(relay, options);
-	relay->blocked = false;
+	relay->blocked_until = now;
 }
 
 void
@@ -204,9 +218,16 @@ answer(OutboxRelay *relay, const OutboxSignal *signal)
 	OutboxSlot *slot = outbox_window_find(&relay->window, signal->token);
 	OutboxReason reason = {signal->verdict, signal->code, signal->text};
 
-	if (slot == NULL || (relay->halt.set && signal->token >= relay->halt.token))
+	if (slot == NULL)
 		return;
-	relay->blocked = false;
+	if (signal->verdict != OUTBOX_VERDICT_TRANSIENT)
+		outbox_window_judge(&relay->window, slot);
+	if (relay->halt.set && signal->token >= relay->halt.token)
+	{
+		doubt_refusal(relay, &reason);
+		return;
+	}
+	relay->blocked_until = 0;
 	if (signal->verdict == OUTBOX_VERDICT_ACKED)
 		accept_ack(relay, slot, signal);
 	else if (signal->verdict == OUTBOX_VERDICT_DUPLICATE)
@@ -255,13 +276,26 @@ accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signa
 	halt_at(relay, signal->token, &reason);
 }
 
+/* Where it is unknown what becomes of a later message, a refusal is not accepted. */
+static void
+doubt_refusal(OutboxRelay *relay, const OutboxReason *later)
+{
+	if (relay->halt.verdict == OUTBOX_VERDICT_REFUSED && later->verdict == OUTBOX_VERDICT_TRANSIENT)
+		set_halt(relay, relay->halt.token, later);
+}
+
 static void
 halt_at(OutboxRelay *relay, uint64_t token, const OutboxReason *reason)
 {
+	if (!relay->halt.set || token < relay->halt.token)
+		set_halt(relay, token, reason);
+}
+
+static void
+set_halt(OutboxRelay *relay, uint64_t token, const OutboxReason *reason)
+{
 	OutboxRelayHalt *halt = &relay->halt;
 
-	if (halt->set && halt->token <= token)
-		return;
 	halt->set = true;
 	halt->token = token;
 	halt->verdict = reason->verdict;
@@ -278,7 +312,7 @@ watch(OutboxRelay *relay, int64_t now)
 
 	if (!streaming(relay))
 		return;
-	if (halt_is_reached(relay))
+	if (halt_is_due(relay, now))
 	{
 		resolve_halt(relay, now);
 		return;
@@ -295,12 +329,12 @@ watch(OutboxRelay *relay, int64_t now)
 static int64_t
 overdue_at(const OutboxRelay *relay)
 {
-	const OutboxSlot *head = outbox_window_head(&relay->window);
+	const OutboxSlot *oldest = outbox_window_oldest_travelling(&relay->window);
 	int64_t looks = outbox_repair_overdue_at(relay);
 
 	if (outbox_recall_pending(&relay->recall))
 		looks = earlier(looks, relay->recalled_at + relay->options.ack_timeout);
-	return head ? earlier(looks, head->sent_at + relay->options.ack_timeout) : looks;
+	return oldest ? earlier(looks, oldest->sent_at + relay->options.ack_timeout) : looks;
 }
 
 /* Is the stream being read before anything is sent? */
@@ -310,20 +344,27 @@ reads(const OutboxRelay *relay)
 	return outbox_recall_pending(&relay->recall) || outbox_repair_checks(relay);
 }
 
+/* Is all before the halt settled, and, for a refusal, all that was sent judged? */
 static bool
-halt_is_reached(const OutboxRelay *relay)
+halt_is_due(const OutboxRelay *relay, int64_t now)
 {
-	return relay->halt.set && relay->window.head_token >= relay->halt.token;
+	if (!relay->halt.set || relay->window.head_token < relay->halt.token)
+		return false;
+	return relay->halt.verdict != OUTBOX_VERDICT_REFUSED ||
+		   outbox_window_is_quiet(&relay->window, now);
 }
 
-/* All before the halt is settled. */
 static void
 resolve_halt(OutboxRelay *relay, int64_t now)
 {
 	OutboxReason reason = {relay->halt.verdict, relay->halt.code, relay->halt.text};
+	const OutboxSlot *head = outbox_window_head(&relay->window);
 
 	if (reason.verdict == OUTBOX_VERDICT_REFUSED)
-		outbox_settle_refused(relay, outbox_window_head(&relay->window)->position, &reason, now);
+	{
+		if (head && outbox_window_sent_in_quiet(&relay->window, head))
+			outbox_settle_refused(relay, head->position, &reason, now);
+	}
 	else if (reason.verdict == OUTBOX_VERDICT_CONFLICT)
 	{
 		relay->counters.conflicts++;
@@ -356,6 +397,8 @@ lose_epoch(OutboxRelay *relay, int64_t now)
 {
 	OutboxReason reason = {OUTBOX_VERDICT_TRANSIENT, 0, "connection lost"};
 
+	/* A part of what could not be sent may have been. */
+	outbox_window_straggle(&relay->window, now + relay->options.ack_timeout);
 	hear(relay, now);
 	if (streaming(relay))
 		end_epoch(relay, &reason, now);
@@ -373,7 +416,7 @@ end_epoch(OutboxRelay *relay, const OutboxReason *reason, int64_t now)
 		relay->code = reason->code;
 		snprintf(relay->text, sizeof(relay->text), "%s", reason->text);
 	}
-	drop_epoch(relay);
+	drop_epoch(relay, now);
 }
 
 /* Ends the epoch without blame; the next one begins at once. */
@@ -383,16 +426,16 @@ reload(OutboxRelay *relay, int64_t now)
 	if (streaming(relay))
 		outbox_settle_answered(relay, now);
 	if (decide(relay, OUTBOX_DELIVERY_RELOADED, OUTBOX_VERDICT_ACKED, now) == OUTBOX_DELIVERY_STOP)
-		drop_epoch(relay);
+		drop_epoch(relay, now);
 }
 
 /* The outcome of all in flight is unknown. */
 static void
-drop_epoch(OutboxRelay *relay)
+drop_epoch(OutboxRelay *relay, int64_t now)
 {
 	relay->broker->disconnect(relay->broker_self);
 	outbox_broadcast_close(relay);
-	outbox_window_clear(&relay->window);
+	outbox_window_clear(&relay->window, now + relay->options.ack_timeout);
 	relay->halt.set = false;
 	outbox_recall_clear(&relay->recall);
 	outbox_repair_stop(relay);
@@ -412,10 +455,12 @@ plan(const OutboxRelay *relay, int64_t now)
 	}
 	else if (streaming(relay))
 	{
-		step.busy = outbox_publish_is_due(relay, now) || halt_is_reached(relay) || relay->queued;
+		step.busy = outbox_publish_is_due(relay, now) || halt_is_due(relay, now) || relay->queued;
 		if (relay->idle || (relay->withheld && !relay->halt.set))
 			step.wake_at = relay->poll_at;
 		step.wake_at = earlier(step.wake_at, overdue_at(relay));
+		if (relay->window.straggle_until > now)
+			step.wake_at = earlier(step.wake_at, relay->window.straggle_until);
 	}
 	if (relay->dirty)
 		step.wake_at = earlier(step.wake_at, relay->persisted_at + relay->options.persist_interval);

@@ -170,6 +170,8 @@ typedef struct OutboxRelay
 	OutboxWindow window;
 	OutboxRelayHalt halt;
 	OutboxStreamFacts facts;
+	int64_t began_at; /* when the epoch was asked for */
+	int64_t inherited_until; /* what an earlier process sent may be stored */
 	OutboxRelayCounters counters;
 	int code; /* of delivery.cause */
 	char text[OUTBOX_REASON_SIZE];
@@ -184,7 +186,7 @@ typedef struct OutboxRelay
 	bool drained; /* the open interval holds no more */
 	bool withheld; /* the store has more that must not be published yet */
 	int64_t withheld_since;
-	bool blocked; /* the next event waits for an answer */
+	int64_t blocked_until; /* the next event waits, for an answer in any case */
 	bool dirty; /* settled more than was persisted */
 	int64_t poll_at; /* when idle, or when withheld: when to look again */
 	int64_t persisted_at;

@@ -27,6 +27,7 @@ typedef struct OutboxEvent
 {
 	int64_t id;
 	OutboxPosition position; /* where it stands in its interval */
+	bool let_go; /* it was kept back before: of no interval of the log */
 	uint64_t xid; /* its transaction (top level, 64 bits) */
 	uint32_t tx_index; /* 1 .. tx_count within its transaction */
 	uint32_t tx_count;

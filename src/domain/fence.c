@@ -49,6 +49,12 @@ outbox_fence_at_edge(const OutboxFence *fence)
 	return fence->next == fence->last && fence->base != fence->last;
 }
 
+bool
+outbox_fence_is_free(const OutboxFence *fence)
+{
+	return fence->next >= fence->last;
+}
+
 void
 outbox_fence_advance(OutboxFence *fence)
 {

@@ -65,6 +65,12 @@ extern OutboxFenceFinding outbox_fence_open(OutboxFence *fence, uint64_t last, i
 /* Must all that is in flight be answered before the next message is sent? */
 extern bool outbox_fence_at_edge(const OutboxFence *fence);
 
+/*
+ * Had the stream nothing in the place of the next message, when the epoch began?
+ * If it had, the next event may be stored already.
+ */
+extern bool outbox_fence_is_free(const OutboxFence *fence);
+
 /* A message that expected fence->next has been sent. */
 extern void outbox_fence_advance(OutboxFence *fence);
 

@@ -17,13 +17,23 @@ outbox_window_init(OutboxWindow *window)
 }
 
 void
-outbox_window_clear(OutboxWindow *window)
+outbox_window_clear(OutboxWindow *window, int64_t until)
 {
+	if (window->travelling > 0)
+		outbox_window_straggle(window, until);
+	window->travelling = 0;
 	window->head_token += (uint64_t) window->count;
 	window->head = 0;
 	window->count = 0;
 	window->bytes = 0;
 	memset(window->gates, 0, sizeof(window->gates));
+}
+
+void
+outbox_window_straggle(OutboxWindow *window, int64_t until)
+{
+	if (until > window->straggle_until)
+		window->straggle_until = until;
 }
 
 bool
@@ -52,6 +62,7 @@ outbox_window_push(OutboxWindow *window, OutboxPosition position, size_t bytes, 
 	slot->bytes = bytes;
 	slot->sent_at = now;
 	window->count++;
+	window->travelling++;
 	window->bytes += bytes;
 	return slot;
 }
@@ -64,12 +75,20 @@ outbox_window_find(OutboxWindow *window, uint64_t token)
 	if (token < window->head_token || token >= outbox_window_next_token(window))
 		return NULL;
 	slot = slot_at(window, (int) (token - window->head_token));
-	return slot->answered ? NULL : slot;
+	return slot->judged ? NULL : slot;
+}
+
+void
+outbox_window_judge(OutboxWindow *window, OutboxSlot *slot)
+{
+	window->travelling -= !slot->judged;
+	slot->judged = true;
 }
 
 void
 outbox_window_answer(OutboxWindow *window, OutboxSlot *slot, uint64_t sequence, bool duplicate)
 {
+	outbox_window_judge(window, slot);
 	slot->answered = true;
 	slot->sequence = sequence;
 	slot->duplicate = duplicate;
@@ -84,9 +103,35 @@ outbox_window_head(const OutboxWindow *window)
 	return window->count > 0 ? &window->slots[window->head] : NULL;
 }
 
+const OutboxSlot *
+outbox_window_oldest_travelling(const OutboxWindow *window)
+{
+	for (int i = 0; i < window->count && window->travelling > 0; i++)
+	{
+		const OutboxSlot *slot = &window->slots[(window->head + i) % OUTBOX_WINDOW_MAX];
+
+		if (!slot->judged)
+			return slot;
+	}
+	return NULL;
+}
+
+bool
+outbox_window_is_quiet(const OutboxWindow *window, int64_t now)
+{
+	return window->travelling == 0 && now >= window->straggle_until;
+}
+
+bool
+outbox_window_sent_in_quiet(const OutboxWindow *window, const OutboxSlot *slot)
+{
+	return slot->sent_at >= window->straggle_until;
+}
+
 void
 outbox_window_pop(OutboxWindow *window)
 {
+	outbox_window_judge(window, &window->slots[window->head]);
 	window->bytes -= window->slots[window->head].bytes;
 	window->head = (window->head + 1) % OUTBOX_WINDOW_MAX;
 	window->head_token++;

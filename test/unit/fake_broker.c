@@ -27,6 +27,7 @@ const OutboxBrokerRoutine fake_broker = {
 
 static void send_off(FakeBroker *broker, FakePiece *piece);
 static void drop_connection(FakeBroker *broker);
+static void haunt(FakeBroker *broker, int64_t until);
 static void look(FakeBroker *broker);
 static void arrive(FakeBroker *broker, const FakePiece *piece);
 static void show(FakeBroker *broker, uint64_t sequence);
@@ -38,7 +39,6 @@ static void lose(FakeBroker *broker, OutboxVerdict verdict, const char *text);
 static int earliest_piece(const FakeBroker *broker);
 static int due_news(const FakeBroker *broker);
 static void forget_news(FakeBroker *broker, bool but_answers);
-static void forget(FakeBroker *broker, uint64_t connection);
 static uint64_t draw(FakeBroker *broker);
 static bool chance(FakeBroker *broker, int per_mille);
 static int64_t delay(FakeBroker *broker, int64_t most);
@@ -50,12 +50,14 @@ fake_broker_init(FakeBroker *broker, uint64_t seed)
 	memset(&broker->trouble, 0, sizeof(broker->trouble));
 	broker->odds.latency = 100;
 	broker->odds.lateness = 100000;
+	broker->odds.life = 100000;
 	broker->now = 0;
 	broker->random = seed * 2 + 1;
 	fake_stream_init(&broker->stream);
 	broker->max_payload = 4096;
 	broker->tell_max_payload = true;
 	broker->connection = 0;
+	broker->dropped = 0;
 	broker->connected = false;
 	broker->opens_at = 0;
 	broker->last_answer_at = 0;
@@ -215,6 +217,8 @@ static void
 send_off(FakeBroker *broker, FakePiece *piece)
 {
 	piece->arrives_at = broker->now + delay(broker, broker->odds.latency);
+	if (chance(broker, broker->odds.late_message))
+		piece->arrives_at += delay(broker, broker->odds.lateness);
 	if (broker->pipe_count > 0 && piece[-1].connection == piece->connection &&
 		piece[-1].arrives_at > piece->arrives_at)
 		piece->arrives_at = piece[-1].arrives_at;
@@ -245,31 +249,44 @@ next(void *self, OutboxSignal *signal)
 	return true;
 }
 
-/* What it has sent may still arrive, up to some point. */
 static void
 drop_connection(FakeBroker *broker)
 {
-	int64_t until = INT64_MIN;
-
 	broker->connected = false;
 	broker->opens_at = 0;
 	forget_news(broker, chance(broker, broker->odds.stale));
 	broker->last_answer_at = 0;
-	if (chance(broker, broker->odds.ghost))
-		until = broker->now + delay(broker, broker->odds.lateness);
-	for (int i = 0; i < broker->pipe_count;)
+	if (broker->dropped == broker->connection)
+		return;
+	broker->dropped = broker->connection;
+	haunt(broker, chance(broker, broker->odds.ghost)
+					  ? broker->now + delay(broker, broker->odds.life)
+					  : INT64_MIN);
+}
+
+/* What the connection has sent arrives up to some point; maybe as late as that. */
+static void
+haunt(FakeBroker *broker, int64_t until)
+{
+	int64_t latest = until;
+	int kept = 0;
+
+	for (int i = 0; i < broker->pipe_count; i++)
 	{
 		FakePiece *piece = &broker->pipe[i];
 
-		if (piece->connection != broker->connection || piece->arrives_at <= until)
-			i++;
-		else
-			memmove(piece, piece + 1, (--broker->pipe_count - i) * sizeof(*piece));
+		if (piece->connection == broker->connection && piece->arrives_at > until)
+			continue;
+		if (piece->connection == broker->connection)
+			latest = piece->arrives_at;
+		broker->pipe[kept++] = *piece;
 	}
-	if (until > broker->now && chance(broker, 500))
-		for (int i = 0; i < broker->pipe_count; i++)
-			if (broker->pipe[i].connection == broker->connection)
-				broker->pipe[i].arrives_at += until - broker->now;
+	broker->pipe_count = kept;
+	if (!chance(broker, 500))
+		return;
+	for (int i = 0; i < kept; i++)
+		if (broker->pipe[i].connection == broker->connection)
+			broker->pipe[i].arrives_at += until - latest;
 }
 
 /* The server is reached, or not; what is seen of the stream travels back. */
@@ -395,7 +412,7 @@ lose(FakeBroker *broker, OutboxVerdict verdict, const char *text)
 
 	if (!broker->connected)
 		return;
-	forget(broker, broker->connection);
+	haunt(broker, INT64_MIN);
 	broker->connected = false;
 	say(broker, OUTBOX_SIGNAL_LOST, verdict, text, at);
 }
@@ -434,18 +451,6 @@ forget_news(FakeBroker *broker, bool but_answers)
 		if (but_answers && broker->news[i].kind == OUTBOX_SIGNAL_ANSWER)
 			broker->news[kept++] = broker->news[i];
 	broker->news_count = kept;
-}
-
-/* What travels on this connection is lost. */
-static void
-forget(FakeBroker *broker, uint64_t connection)
-{
-	int kept = 0;
-
-	for (int i = 0; i < broker->pipe_count; i++)
-		if (broker->pipe[i].connection != connection)
-			broker->pipe[kept++] = broker->pipe[i];
-	broker->pipe_count = kept;
 }
 
 static uint64_t

@@ -6,7 +6,7 @@
  * What is published travels to the server, is judged there (fake_stream.h), and
  * the answer travels back.  Every part of the way can fail, by chance (odds) or for as long
  * as the test says (state).  What an old connection has sent may still arrive
- * after a new one has opened.
+ * after a new one has opened, as long as a message lives.
  */
 #ifndef OUTBOX_TEST_FAKE_BROKER_H
 #define OUTBOX_TEST_FAKE_BROKER_H
@@ -15,7 +15,7 @@
 #include "unit/fake_air.h"
 #include "unit/fake_stream.h"
 
-#define FAKE_PIPE 512
+#define FAKE_PIPE 8192
 #define FAKE_NEWS 2048
 
 /* Chances per 1000 messages, and latencies in microseconds. */
@@ -23,6 +23,7 @@ typedef struct FakeOdds
 {
 	int lose_message;
 	int lose_answer;
+	int late_message; /* and all behind it */
 	int repeat_answer;
 	int late_answer;
 	int lose_look;
@@ -33,7 +34,8 @@ typedef struct FakeOdds
 								 * which a real broker promises not to do */
 	bool reorder; /* answers overtake each other */
 	int64_t latency; /* at most, one way */
-	int64_t lateness; /* of late answers and ghosts, at most */
+	int64_t lateness; /* of late messages and answers, at most */
+	int64_t life; /* of ghosts after their connection was dropped, at most */
 } FakeOdds;
 
 typedef struct FakePiece
@@ -74,6 +76,7 @@ typedef struct FakeBroker
 
 	/* connections */
 	uint64_t connection; /* the newest */
+	uint64_t dropped; /* the newest that was dropped */
 	bool connected;
 	int64_t opens_at; /* when the server is looked at; 0: not connecting */
 	int64_t last_answer_at;

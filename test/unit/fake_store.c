@@ -162,6 +162,7 @@ fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes)
 				continue;
 			fake_store_describe(store, row, &events[count]);
 			events[count].position = position_of(store, row);
+			events[count].let_go = store->releasing;
 			store->handed_out = events[count].position;
 			bytes += events[count++].payload_length;
 		}

@@ -51,6 +51,23 @@ the_edge_is_where_the_stream_ends(void **state)
 }
 
 static void
+a_place_is_free_from_the_end_of_the_stream_on(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	outbox_fence_open(&fence, 11, CREATED);
+	assert_false(outbox_fence_is_free(&fence));
+	outbox_fence_advance(&fence);
+	assert_true(outbox_fence_is_free(&fence));
+	outbox_fence_advance(&fence);
+	assert_true(outbox_fence_is_free(&fence));
+	outbox_fence_conflict(&fence);
+	outbox_fence_open(&fence, 14, CREATED);
+	assert_true(outbox_fence_is_free(&fence));
+}
+
+static void
 there_is_no_edge_without_doubt(void **state)
 {
 	OutboxFence fence = fence_at(10);
@@ -199,6 +216,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(predictions_start_at_the_floor),
 		cmocka_unit_test(the_edge_is_where_the_stream_ends),
+		cmocka_unit_test(a_place_is_free_from_the_end_of_the_stream_on),
 		cmocka_unit_test(there_is_no_edge_without_doubt),
 		cmocka_unit_test(the_floor_rises_without_gaps),
 		cmocka_unit_test(a_conflict_lasts_until_all_is_settled),

@@ -77,7 +77,7 @@ a_token_of_an_earlier_epoch_finds_nothing(void **state)
 	(void) state;
 	push(1, 1);
 	push(2, 1);
-	outbox_window_clear(&window);
+	outbox_window_clear(&window, 0);
 	push(1, 1);
 	push(2, 1);
 	assert_null(outbox_window_find(&window, first));
@@ -115,7 +115,7 @@ room_ends_at_either_limit(void **state)
 	push(2, 40);
 	assert_false(outbox_window_has_room(&window, 2, 1000, 1));
 	assert_false(outbox_window_has_room(&window, 3, 50, 0));
-	outbox_window_clear(&window);
+	outbox_window_clear(&window, 0);
 	assert_int_equal(window.bytes, 0);
 	assert_true(outbox_window_has_room(&window, 1, 1, 1000));
 }
@@ -143,7 +143,7 @@ a_gate_is_closed_until_the_answer(void **state)
 	answer(token);
 	assert_true(outbox_window_gate_open(&window, gate));
 	outbox_window_close_gate(&window, push(2, 1), gate);
-	outbox_window_clear(&window);
+	outbox_window_clear(&window, 0);
 	assert_true(outbox_window_gate_open(&window, gate));
 }
 
@@ -159,6 +159,57 @@ an_aggregate_has_one_gate_and_others_mostly_another(void **state)
 	assert_int_not_equal(outbox_window_gate(&one), outbox_window_gate(&shifted));
 }
 
+static void
+it_is_quiet_when_all_that_was_sent_is_judged(void **state)
+{
+	uint64_t first = outbox_window_next_token(&window);
+
+	(void) state;
+	assert_true(outbox_window_is_quiet(&window, 0));
+	push(1, 1);
+	push(2, 1);
+	push(3, 1);
+	assert_int_equal(outbox_window_oldest_travelling(&window)->position.id, 1);
+	outbox_window_judge(&window, outbox_window_find(&window, first));
+	assert_null(outbox_window_find(&window, first));
+	assert_false(outbox_window_head(&window)->answered);
+	answer(first + 2);
+	assert_int_equal(outbox_window_oldest_travelling(&window)->position.id, 2);
+	assert_false(outbox_window_is_quiet(&window, INT64_MAX));
+	outbox_window_judge(&window, outbox_window_find(&window, first + 1));
+	assert_null(outbox_window_oldest_travelling(&window));
+	assert_true(outbox_window_is_quiet(&window, 0));
+	outbox_window_clear(&window, 500);
+	assert_true(outbox_window_is_quiet(&window, 0));
+}
+
+static void
+what_travels_straggles_when_its_connection_is_dropped(void **state)
+{
+	(void) state;
+	push(1, 1);
+	outbox_window_clear(&window, 500);
+	assert_false(outbox_window_is_quiet(&window, 499));
+	assert_true(outbox_window_is_quiet(&window, 500));
+	push(2, 1);
+	outbox_window_clear(&window, 400);
+	assert_false(outbox_window_is_quiet(&window, 499));
+	outbox_window_straggle(&window, 600);
+	assert_false(outbox_window_is_quiet(&window, 599));
+	assert_true(outbox_window_is_quiet(&window, 600));
+	assert_false(outbox_window_sent_in_quiet(&window, push(499, 1)));
+	assert_true(outbox_window_sent_in_quiet(&window, push(500, 1)));
+}
+
+static void
+a_popped_slot_does_not_travel(void **state)
+{
+	(void) state;
+	push(1, 1);
+	outbox_window_pop(&window);
+	assert_true(outbox_window_is_quiet(&window, 0));
+}
+
 int
 main(void)
 {
@@ -170,6 +221,9 @@ main(void)
 		cmocka_unit_test_setup(room_ends_at_either_limit, set_up),
 		cmocka_unit_test_setup(no_room_beyond_the_ring, set_up),
 		cmocka_unit_test_setup(a_gate_is_closed_until_the_answer, set_up),
+		cmocka_unit_test_setup(it_is_quiet_when_all_that_was_sent_is_judged, set_up),
+		cmocka_unit_test_setup(what_travels_straggles_when_its_connection_is_dropped, set_up),
+		cmocka_unit_test_setup(a_popped_slot_does_not_travel, set_up),
 		cmocka_unit_test_setup(an_aggregate_has_one_gate_and_others_mostly_another, set_up),
 	};
 

@@ -18,6 +18,7 @@ outbox_decode_event(OutboxEvent *event, const uintptr_t *values, const bool *nul
 	bytea *payload;
 
 	event->again = false;
+	event->let_go = false;
 	event->id = DatumGetInt64(values[OUTBOX_EVENT_ID - 1]);
 	event->xid = DatumGetUInt64(values[OUTBOX_EVENT_XID - 1]);
 	event->emitted_at = DatumGetTimestampTz(values[OUTBOX_EVENT_EMITTED_AT - 1]) +

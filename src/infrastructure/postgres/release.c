@@ -143,6 +143,7 @@ outbox_release_read(OutboxRelease *release, OutboxEvent *event)
 		event->tx_index = DatumGetInt32(values[OUTBOX_EVENT_COLUMNS]);
 		event->tx_count = DatumGetInt32(values[OUTBOX_EVENT_COLUMNS + 1]);
 		event->position = (OutboxPosition){id, id};
+		event->let_go = true;
 	}
 	SPI_finish();
 	MemoryContextSwitchTo(caller);
