@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "application/halt.h"
 #include "application/repair.h"
 #include "application/settle.h"
 #include "application/sift.h"
@@ -338,13 +339,9 @@ set_aside(OutboxRelay *relay, const OutboxEvent *event, const char *text, int64_
 static Offer
 look_again(OutboxRelay *relay, OutboxVerdict verdict)
 {
-	OutboxRelayHalt *halt = &relay->halt;
+	OutboxReason reason = {verdict, 0, "the stream holds what was not expected"};
 
-	halt->set = true;
-	halt->token = outbox_window_next_token(&relay->window);
-	halt->verdict = verdict;
-	halt->code = 0;
-	snprintf(halt->text, sizeof(halt->text), "the stream holds what was not expected");
+	outbox_halt_at(relay, outbox_window_next_token(&relay->window), &reason);
 	return OFFER_UNSURE;
 }
 

@@ -3,20 +3,8 @@
  *		Publishes what the store holds, in order, and settles what is stored.
  *
  * A step hears what the broker said, settles the answered prefix (settle.c), ends
- * the epoch if it must, and sends what has room (publish.c).  What verdicts and
- * the fence mean is decided in the domain (delivery.h, fence.h, window.h).
- *
- * The first failing answer *halts* the epoch: nothing more is sent, and what is
- * said of later messages is not believed.  Answers to earlier ones are awaited,
- * then the epoch ends.  The outcome of all that was in flight is then unknown: it
- * is fetched again and sent again, in order.
- *
- * A refusal changes that order, for what the store keeps back is left out.  So it
- * is *accepted* only when nothing that was ever sent can be stored any more: the
- * later messages of its epoch are judged, too, and it was itself sent when nothing
- * of an earlier connection straggled (window.h).  Otherwise the epoch ends without
- * it, at the latest when an answer is overdue; the event is sent again, and refused
- * again.
+ * the epoch if it must (halt.c), and sends what has room (publish.c).  What verdicts
+ * and the fence mean is decided in the domain (delivery.h, fence.h, window.h).
  */
 #include "application/relay.h"
 
@@ -24,6 +12,7 @@
 #include <string.h>
 
 #include "application/broadcast.h"
+#include "application/halt.h"
 #include "application/publish.h"
 #include "application/repair.h"
 #include "application/settle.h"
@@ -34,14 +23,9 @@ static void found(OutboxRelay *relay, const OutboxSignal *signal, int64_t now);
 static void answer(OutboxRelay *relay, const OutboxSignal *signal);
 static void accept_ack(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal);
 static void accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal);
-static void doubt_refusal(OutboxRelay *relay, const OutboxReason *later);
-static void halt_at(OutboxRelay *relay, uint64_t token, const OutboxReason *reason);
-static void set_halt(OutboxRelay *relay, uint64_t token, const OutboxReason *reason);
 static void watch(OutboxRelay *relay, int64_t now);
 static int64_t overdue_at(const OutboxRelay *relay);
 static bool reads(const OutboxRelay *relay);
-static bool halt_is_due(const OutboxRelay *relay, int64_t now);
-static void resolve_halt(OutboxRelay *relay, int64_t now);
 static void begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now);
 static void lose_epoch(OutboxRelay *relay, int64_t now);
 static void end_epoch(OutboxRelay *relay, const OutboxReason *reason, int64_t now);
@@ -224,7 +208,7 @@ answer(OutboxRelay *relay, const OutboxSignal *signal)
 		outbox_window_judge(&relay->window, slot);
 	if (relay->halt.set && signal->token >= relay->halt.token)
 	{
-		doubt_refusal(relay, &reason);
+		outbox_halt_doubt(relay, &reason);
 		return;
 	}
 	relay->blocked_until = 0;
@@ -233,7 +217,7 @@ answer(OutboxRelay *relay, const OutboxSignal *signal)
 	else if (signal->verdict == OUTBOX_VERDICT_DUPLICATE)
 		accept_duplicate(relay, slot, signal);
 	else
-		halt_at(relay, signal->token, &reason);
+		outbox_halt_at(relay, signal->token, &reason);
 }
 
 /* It is stored; if not where it had to be, somebody else wrote to the stream. */
@@ -250,7 +234,7 @@ accept_ack(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal)
 		return;
 	snprintf(text, sizeof(text), "stored at stream sequence %llu, which was not expected",
 			 (unsigned long long) signal->sequence);
-	halt_at(relay, signal->token + 1, &reason);
+	outbox_halt_at(relay, signal->token + 1, &reason);
 }
 
 static void
@@ -273,34 +257,7 @@ accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signa
 	snprintf(text, sizeof(text),
 			 "message id already taken by another message, at stream sequence %llu",
 			 (unsigned long long) signal->sequence);
-	halt_at(relay, signal->token, &reason);
-}
-
-/* Where it is unknown what becomes of a later message, a refusal is not accepted. */
-static void
-doubt_refusal(OutboxRelay *relay, const OutboxReason *later)
-{
-	if (relay->halt.verdict == OUTBOX_VERDICT_REFUSED && later->verdict == OUTBOX_VERDICT_TRANSIENT)
-		set_halt(relay, relay->halt.token, later);
-}
-
-static void
-halt_at(OutboxRelay *relay, uint64_t token, const OutboxReason *reason)
-{
-	if (!relay->halt.set || token < relay->halt.token)
-		set_halt(relay, token, reason);
-}
-
-static void
-set_halt(OutboxRelay *relay, uint64_t token, const OutboxReason *reason)
-{
-	OutboxRelayHalt *halt = &relay->halt;
-
-	halt->set = true;
-	halt->token = token;
-	halt->verdict = reason->verdict;
-	halt->code = reason->code;
-	snprintf(halt->text, sizeof(halt->text), "%s", reason->text);
+	outbox_halt_at(relay, signal->token, &reason);
 }
 
 /* Ends the epoch when a halt is reached or an answer is overdue. */
@@ -312,9 +269,11 @@ watch(OutboxRelay *relay, int64_t now)
 
 	if (!streaming(relay))
 		return;
-	if (halt_is_due(relay, now))
+	if (outbox_halt_is_due(relay, now))
 	{
-		resolve_halt(relay, now);
+		outbox_halt_resolve(relay, now);
+		reason = (OutboxReason){relay->halt.verdict, relay->halt.code, relay->halt.text};
+		end_epoch(relay, &reason, now);
 		return;
 	}
 	if (now < overdue_at(relay))
@@ -342,35 +301,6 @@ static bool
 reads(const OutboxRelay *relay)
 {
 	return outbox_recall_pending(&relay->recall) || outbox_repair_checks(relay);
-}
-
-/* Is all before the halt settled, and, for a refusal, all that was sent judged? */
-static bool
-halt_is_due(const OutboxRelay *relay, int64_t now)
-{
-	if (!relay->halt.set || relay->window.head_token < relay->halt.token)
-		return false;
-	return relay->halt.verdict != OUTBOX_VERDICT_REFUSED ||
-		   outbox_window_is_quiet(&relay->window, now);
-}
-
-static void
-resolve_halt(OutboxRelay *relay, int64_t now)
-{
-	OutboxReason reason = {relay->halt.verdict, relay->halt.code, relay->halt.text};
-	const OutboxSlot *head = outbox_window_head(&relay->window);
-
-	if (reason.verdict == OUTBOX_VERDICT_REFUSED)
-	{
-		if (head && outbox_window_sent_in_quiet(&relay->window, head))
-			outbox_settle_refused(relay, head->position, &reason, now);
-	}
-	else if (reason.verdict == OUTBOX_VERDICT_CONFLICT)
-	{
-		relay->counters.conflicts++;
-		outbox_fence_conflict(&relay->fence);
-	}
-	end_epoch(relay, &reason, now);
 }
 
 static void
@@ -455,7 +385,8 @@ plan(const OutboxRelay *relay, int64_t now)
 	}
 	else if (streaming(relay))
 	{
-		step.busy = outbox_publish_is_due(relay, now) || halt_is_due(relay, now) || relay->queued;
+		step.busy =
+			outbox_publish_is_due(relay, now) || outbox_halt_is_due(relay, now) || relay->queued;
 		if (relay->idle || (relay->withheld && !relay->halt.set))
 			step.wake_at = relay->poll_at;
 		step.wake_at = earlier(step.wake_at, overdue_at(relay));

@@ -49,7 +49,9 @@ typedef struct Plan
 	bool switches; /* of the publish mode */
 	bool past; /* ids were given out before, to other events */
 	bool skips; /* nobody waits behind some dead letters */
+	bool haunted; /* much of what is dropped arrives after all */
 	int poison; /* events that cannot be published, per 1000 */
+	int aggregates;
 	int actions;
 } Plan;
 

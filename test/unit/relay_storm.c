@@ -14,9 +14,12 @@
  * and time.  At the end all is mended and the relay must come to rest.
  *
  * A message that a killed process has sent may still arrive after the next process
- * has looked at the stream, but not where the relay may keep back what it has sent
- * (dead letters, with a fence): there no message outlives its connection.  No message
- * travels longer than the broker remembers ids.
+ * has looked at the stream, but not where much does and the broker loses what it has
+ * stored: there the next process may begin at another sequence, and no fence holds off
+ * what its predecessor sent.  Where the relay may keep back what it has sent (dead
+ * letters, with a fence), no message outlives its connection by more than the ack
+ * timeout, which is what the relay counts on (domain/window.h).  No message travels
+ * longer than the broker remembers ids.
  *
  * While the relay runs, the world checks what fake_world.h says.  At the end:
  *	- nothing is left behind, in flight, unsettled or not written down;
@@ -44,30 +47,8 @@
 #include "domain/backoff.h"
 #include "unit/fake_world.h"
 #include "unit/relay_storm_check.h"
+#include "unit/relay_storm_draw.h"
 #include "unit/relay_storm_losses.h"
-
-static OutboxTemplate subject_template;
-
-static void
-draw_options(void)
-{
-	OutboxRelayOptions *options = &world.options;
-
-	options->retry_initial = (1 + world_up_to(9)) * MS;
-	options->retry_max = options->retry_initial * (1 + world_up_to(20));
-	options->ack_timeout = (20 + world_up_to(200)) * MS;
-	options->poll_interval = (50 + world_up_to(400)) * MS;
-	options->persist_interval = world_chance(300) ? 0 : world_up_to(100) * MS;
-	options->max_in_flight = world_chance(200) ? 1 : 1 + world_up_to(39);
-	options->max_in_flight_bytes = world_chance(200) ? (size_t) (1 + world_up_to(6000)) : 1 << 20;
-	options->batch_size = 1 + world_up_to(15);
-	options->fenced = world.plan.fenced;
-	options->attend = world_chance(100) ? world_attend : NULL;
-	options->envelope = (OutboxEnvelopeOptions){.mode = OUTBOX_ENVELOPE_PLAIN,
-												.template = &subject_template,
-												.database = "shop",
-												.uuid = UUID};
-}
 
 static void
 begin(void)
@@ -91,11 +72,12 @@ emit(int slot)
 	int row;
 
 	if (world_chance(world.plan.poison))
-		kind = (FakeKind) (1 + world_up_to(2));
+		kind = world.plan.haunted && world_chance(700) ? FAKE_REFUSED
+													   : (FakeKind) (1 + world_up_to(2));
 	if (kind == FAKE_TOO_LARGE)
 		length = (size_t) world.broker.max_payload + 1 + (size_t) world_up_to(100);
-	row = fake_store_emit(&world.store, world.running[slot], world_up_to(FAKE_AGGREGATES - 1), kind,
-						  length);
+	row = fake_store_emit(&world.store, world.running[slot], world_up_to(world.plan.aggregates - 1),
+						  kind, length);
 	if (row >= 0)
 		world_note("emit %d: event %lld of aggregate %d, kind %d", world.running[slot],
 				   (long long) world.store.rows[row].id, world.store.rows[row].aggregate,
@@ -126,7 +108,8 @@ act_on_database(void)
 	if (slot < 0 || world_chance(200))
 		begin();
 	else if (world_chance(600))
-		for (int i = world_up_to(world_chance(100) ? 20 : 2); i >= 0; i--)
+		for (int i = world_up_to(world_chance(world.plan.haunted ? 400 : 100) ? 20 : 2); i >= 0;
+			 i--)
 			emit(slot);
 	else if (world_chance(150))
 		fake_store_roll_back(&world.store, world.running[slot]);
@@ -134,11 +117,11 @@ act_on_database(void)
 		finish(slot, world_chance(850));
 }
 
-/* May a fenced relay have sent an event that is kept back afterwards? */
+/* May what a process has sent arrive after the next one has looked at the stream? */
 static bool
-may_be_kept_back(void)
+may_outlive_process(void)
 {
-	return world.plan.poison && (world.plan.fenced || world.plan.switches);
+	return !world.plan.losses || !(world.plan.poison || world.plan.haunted);
 }
 
 static void
@@ -148,7 +131,7 @@ kill_process(void)
 	world_bury_relay();
 	totals.restarts++;
 	fake_store_restart(&world.store);
-	fake_broker_widow(&world.broker, !may_be_kept_back());
+	fake_broker_widow(&world.broker, may_outlive_process());
 	world_start_relay();
 }
 
@@ -159,7 +142,7 @@ crash_database(void)
 
 	world_note("crash the database");
 	world_bury_relay();
-	fake_broker_widow(&world.broker, !may_be_kept_back());
+	fake_broker_widow(&world.broker, may_outlive_process());
 	totals.crashes++;
 	fake_store_crash(&world.store, world.store.flushed + world_draw() % (beyond + 1));
 	world.running_count = 0;
@@ -204,11 +187,26 @@ reload(void)
 		world.store.blocking = world_chance(500);
 	world_note("reload%s%s", world.store.blocking ? "" : ", to skip",
 			   reconnect ? " and reconnect" : "");
-	draw_options();
+	storm_draw_options();
 	/* What is in flight may be more than the new limits. */
 	world.options.max_in_flight = 40;
 	world.options.max_in_flight_bytes = 1 << 20;
 	outbox_relay_reconfigure(&world.relay, &world.options, reconnect, world.now);
+	world.step.wake_at = world.now;
+}
+
+/* The connection or the process ends, at a time when messages may be on their way. */
+static void
+hang_up(void)
+{
+	world_run_until(world.now + world_up_to(2 * (int) world.broker.odds.latency));
+	if (world.plan.restarts && world_chance(400))
+	{
+		kill_process();
+		return;
+	}
+	world_note("reconnect");
+	outbox_relay_reconfigure(&world.relay, &world.options, true, world.now);
 	world.step.wake_at = world.now;
 }
 
@@ -273,6 +271,8 @@ act(void)
 		crash_database();
 	else if (plan->losses && world_chance(30))
 		storm_lose();
+	else if (plan->haunted && world_chance(150))
+		hang_up();
 	else if (world_chance(15))
 		reload();
 	else if (world_chance(30))
@@ -327,47 +327,6 @@ check_end(void)
 	totals.regained += regained;
 }
 
-static void
-draw_plan(void)
-{
-	Plan *plan = &world.plan;
-
-	plan->fenced = world_chance(700);
-	plan->intruders = world_chance(plan->fenced ? 80 : 600);
-	storm_plan_losses();
-	plan->crashes = world_chance(300);
-	plan->restarts = world_chance(400);
-	plan->outages = world_chance(600);
-	plan->switches = world_chance(40);
-	plan->past = world_chance(30);
-	plan->poison = world_chance(300) ? world_up_to(150) : 0;
-	plan->skips = world_chance(150);
-	plan->actions = 30 + world_up_to(250);
-}
-
-static void
-draw_odds(void)
-{
-	FakeOdds *odds = &world.broker.odds;
-	int64_t half = world.broker.stream.duplicate_window / MS / 2;
-	int shorter = half > 500 ? 500 : (int) half - (half > 0);
-
-	odds->latency = world_chance(500) ? 200 : world_up_to(30000);
-	odds->lateness = world_up_to(shorter) * MS;
-	if (world_chance(300))
-		return;
-	odds->lose_message = world_chance(250) ? world_up_to(60) : 0;
-	odds->lose_answer = world_chance(250) ? world_up_to(60) : 0;
-	odds->repeat_answer = world_chance(250) ? world_up_to(300) : 0;
-	odds->late_answer = world_chance(250) ? world_up_to(100) : 0;
-	odds->lose_look = world_chance(100) ? world_up_to(200) : 0;
-	odds->cut_before = world_chance(250) ? world_up_to(40) : 0;
-	odds->cut_after = world_chance(250) ? world_up_to(40) : 0;
-	odds->ghost = !may_be_kept_back() && world_chance(400) ? world_up_to(1000) : 0;
-	odds->stale = world_chance(200) ? world_up_to(1000) : 0;
-	odds->reorder = world_chance(300);
-}
-
 /*
  * The stream holds, and has settled, messages with ids that will be given out
  * again; within its window it takes the new events for duplicates of them.
@@ -398,7 +357,7 @@ set_up(uint64_t seed)
 	world.sent_before = 0;
 	world.steps_now = 0;
 	memset(world.fates, 0, sizeof(world.fates));
-	draw_plan();
+	storm_draw_plan();
 	fake_store_init(&world.store);
 	world.store.blocking = !world.plan.skips;
 	fake_broker_init(&world.broker, world_draw());
@@ -408,10 +367,10 @@ set_up(uint64_t seed)
 		world_chance(500) ? 120 * SECOND : (1 + world_up_to(3000)) * MS;
 	if (world.plan.past)
 		remember_past();
-	draw_odds();
+	storm_draw_options();
+	storm_draw_odds();
 	for (int i = world_chance(200) ? world_up_to(5) : 0; world.plan.intruders && i > 0; i--)
 		fake_broker_intrude(&world.broker, "");
-	draw_options();
 	world_note("%s, window %lld ms, intruders %d, losses %d",
 			   world.plan.fenced ? "fenced" : "shared",
 			   (long long) (world.broker.stream.duplicate_window / MS), world.plan.intruders,
@@ -441,8 +400,6 @@ main(int argc, char **argv)
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t) time(NULL);
 	const OutboxRelayCounters *sum = &totals.counters;
 
-	if (outbox_template_parse(&subject_template, OUTBOX_TEMPLATE_DEFAULT) != OUTBOX_FAULT_NONE)
-		return 2;
 	printf("# seed %llu\n", (unsigned long long) seed);
 	for (uint64_t i = 0; i < schedules; i++)
 	{

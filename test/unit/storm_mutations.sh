@@ -59,12 +59,20 @@ mutate "the end of the stream is kept as the floor" application/settle.c \
 	's/upto, relay->fence.floor,/upto, relay->fence.highest,/'
 mutate "a refused event leaves no dead letter" application/settle.c \
 	'/relay->store->refuse/,/;/c\	settle(relay, position, now);'
-mutate "a refused event does not wait for those before it" application/relay.c \
-	'/^halt_is_reached/,/^}/s/return .*/return relay->halt.set;/'
+mutate "a refused event does not wait for those before it" application/halt.c \
+	'/^outbox_halt_is_due/,/^}/{s/ || relay->window.head_token < relay->halt.token//;s/REFUSED ||/REFUSED || true ||/}'
+mutate "a refused event does not wait for those after it" domain/window.c \
+	'/^outbox_window_is_quiet/,/^}/s/window->travelling == 0/true/'
+mutate "a refused event does not wait for what an earlier connection sent" domain/window.c \
+	'/^outbox_window_clear/,/^}/s/window->travelling > 0/false/'
+mutate "a refused event does not wait for what an earlier process sent" application/relay.c \
+	's/relay->inherited_until = now + .*/relay->inherited_until = now;/'
+mutate "what is let go does not wait for what an earlier process sent" application/publish.c \
+	's/event->let_go \&\&/false \&\&/'
 mutate "an event that cannot be sent does not wait for those before it" application/publish.c \
 	'/^set_aside(/,/^}/s/relay->window.count > 0/false/'
 mutate "what was fetched behind a refused event is sent" application/publish.c \
-	'/^set_aside(/,/^}/s/outbox_publish_rewind(relay);/relay->blocked = false;/;s/== OFFER_SET_ASIDE)/== OFFER_SET_ASIDE \&\& relay->slice_count == 0)/;s/if (outcome != OFFER_TAKEN)/if (outcome != OFFER_TAKEN \&\& outcome != OFFER_SET_ASIDE)/'
+	'/^set_aside(/,/^}/s/outbox_publish_rewind(relay);//;s/outcome == OFFER_SET_ASIDE || //;s/if (outcome != OFFER_TAKEN)/if (outcome != OFFER_TAKEN \&\& outcome != OFFER_SET_ASIDE)/'
 mutate "what is withheld counts as nothing" application/publish.c \
 	's/relay->drained = count == 0/relay->drained = count <= 0/'
 mutate "a careful relay has several events in hand" application/publish.c \
