@@ -98,8 +98,11 @@ typedef struct OutboxStoreRoutine
 	void (*refuse)(void *self, const OutboxPosition *position, int code, const char *text,
 				   uint64_t sequence, int64_t created);
 
-	/* Writes the settled position down, if it has moved. */
-	void (*persist)(void *self);
+	/*
+	 * Writes the settled position down, if it has moved.  durable: a crash of the
+	 * database does not forget it; otherwise one may, soon after.
+	 */
+	void (*persist)(void *self, bool durable);
 
 	/*
 	 * The stream sequence and stream identity last settled, also by an earlier

@@ -428,6 +428,8 @@ set_options(OutboxRelay *relay, const OutboxRelayOptions *options)
 		own->max_in_flight = 1;
 	if (own->max_in_flight > OUTBOX_WINDOW_MAX)
 		own->max_in_flight = OUTBOX_WINDOW_MAX;
+	if (own->durable_after < 1 || own->durable_after > OUTBOX_RECALL_FORGOTTEN)
+		own->durable_after = OUTBOX_RECALL_FORGOTTEN;
 	if (own->batch_size < 1)
 		own->batch_size = 1;
 	if (own->batch_size > OUTBOX_RELAY_BATCH_MAX)

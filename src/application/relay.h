@@ -40,6 +40,7 @@ typedef struct OutboxRelayOptions
 	int64_t ack_timeout;
 	int64_t poll_interval;
 	int64_t persist_interval;
+	int durable_after; /* events; 0: OUTBOX_RECALL_FORGOTTEN, the most */
 	int max_in_flight; /* messages, 1 .. OUTBOX_WINDOW_MAX */
 	size_t max_in_flight_bytes; /* one message may always travel */
 	int batch_size; /* events, 1 .. OUTBOX_RELAY_BATCH_MAX */
@@ -188,6 +189,7 @@ typedef struct OutboxRelay
 	int64_t withheld_since;
 	int64_t blocked_until; /* the next event waits, for an answer in any case */
 	bool dirty; /* settled more than was persisted */
+	int forgettable; /* events settled that a crash may forget */
 	int64_t poll_at; /* when idle, or when withheld: when to look again */
 	int64_t persisted_at;
 

@@ -7,28 +7,29 @@
 static bool head_is_stored(const OutboxRelay *relay);
 static void note_place(OutboxRelay *relay, const OutboxSlot *slot);
 static void count_stored(OutboxRelay *relay, const OutboxSlot *slot);
-static void settle(OutboxRelay *relay, OutboxPosition upto, int64_t now);
+static void settle(OutboxRelay *relay, OutboxPosition upto, int events, int64_t now);
+static void write_down(OutboxRelay *relay, bool durable, int64_t now);
 static void note_progress(OutboxRelay *relay, int64_t now);
 
 void
 outbox_settle_answered(OutboxRelay *relay, int64_t now)
 {
 	OutboxPosition upto = OUTBOX_POSITION_START;
-	bool any = false;
+	int events = 0;
 
 	while (head_is_stored(relay))
 	{
 		const OutboxSlot *slot = outbox_window_head(&relay->window);
 
 		upto = slot->position;
-		any = true;
+		events++;
 		if (slot->sequence != 0)
 			note_place(relay, slot);
 		count_stored(relay, slot);
 		outbox_window_pop(&relay->window);
 	}
-	if (any)
-		settle(relay, upto, now);
+	if (events > 0)
+		settle(relay, upto, events, now);
 }
 
 void
@@ -39,6 +40,7 @@ outbox_settle_refused(OutboxRelay *relay, OutboxPosition position, const OutboxR
 						 relay->fence.floor, relay->fence.created);
 	relay->counters.refused++;
 	relay->dirty = false;
+	relay->forgettable = 0;
 	relay->persisted_at = now;
 	note_progress(relay, now);
 }
@@ -61,11 +63,8 @@ outbox_settle_persist_when_due(OutboxRelay *relay, int64_t now)
 void
 outbox_settle_persist(OutboxRelay *relay, int64_t now)
 {
-	if (!relay->dirty)
-		return;
-	relay->store->persist(relay->store_self);
-	relay->dirty = false;
-	relay->persisted_at = now;
+	if (relay->dirty)
+		write_down(relay, false, now);
 }
 
 static bool
@@ -104,11 +103,24 @@ count_stored(OutboxRelay *relay, const OutboxSlot *slot)
 }
 
 static void
-settle(OutboxRelay *relay, OutboxPosition upto, int64_t now)
+settle(OutboxRelay *relay, OutboxPosition upto, int events, int64_t now)
 {
 	relay->store->settle(relay->store_self, upto, relay->fence.floor, relay->fence.created);
 	relay->dirty = true;
+	relay->forgettable += events;
 	note_progress(relay, now);
+	if (relay->forgettable >= relay->options.durable_after)
+		write_down(relay, true, now);
+}
+
+static void
+write_down(OutboxRelay *relay, bool durable, int64_t now)
+{
+	relay->store->persist(relay->store_self, durable);
+	relay->dirty = false;
+	relay->persisted_at = now;
+	if (durable)
+		relay->forgettable = 0;
 }
 
 static void

@@ -5,6 +5,9 @@
  * An event is settled only after all before it are, and only when its own answer
  * said where it is stored, recall has found it stored, or its dead letter is
  * durable.
+ *
+ * The position is written down now and then, and made durable before a crash could
+ * forget more events than can be recalled (domain/recall.h).
  */
 #ifndef OUTBOX_APPLICATION_SETTLE_H
 #define OUTBOX_APPLICATION_SETTLE_H

@@ -7,9 +7,12 @@
  * whatever the broker's duplicate window remembers, whoever sent it, and whatever
  * else the stream holds.
  *
- * At most OUTBOX_RECALL_MAX messages are read, the newest ones: more are never in
- * flight, and no more are settled between two writes of the position, unless
- * somebody else fills the stream.  What is older is left to the duplicate window.
+ * At most OUTBOX_RECALL_MAX messages are read, the newest ones: no more are beyond
+ * the floor, unless somebody else fills the stream.  For a crash forgets no more than
+ * OUTBOX_RECALL_FORGOTTEN settled events and what was settled at once with the last
+ * of them, since then the position is made durable; and besides there is what is in
+ * flight, also at most OUTBOX_WINDOW_MAX.  What is older is left to the duplicate
+ * window.
  */
 #ifndef OUTBOX_DOMAIN_RECALL_H
 #define OUTBOX_DOMAIN_RECALL_H
@@ -18,6 +21,7 @@
 #include <stdint.h>
 
 #define OUTBOX_RECALL_MAX 16384
+#define OUTBOX_RECALL_FORGOTTEN 8192
 
 typedef struct OutboxRecall
 {

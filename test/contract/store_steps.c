@@ -63,7 +63,7 @@ store_rewind(StoreTest *test)
 void
 store_persist(StoreTest *test)
 {
-	store_bench->routine->persist(store_bench->self(test->bench));
+	store_bench->routine->persist(store_bench->self(test->bench), false);
 }
 
 void

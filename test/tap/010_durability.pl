@@ -49,5 +49,18 @@ is($lost, $rounds, 'what was committed behind the events was lost every time');
 my @messages = $broker->messages($stream);
 things_are_complete($node, \@messages, 'every change has arrived in order');
 
+# What is settled becomes durable before a crash could forget more than can be recalled.
+my $many = 20000;
+query($node, 'CHECKPOINT');
+kill 'STOP', query($node, q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'});
+my $before = $broker->count($stream);
+query($node, "SELECT count(outbox.emit('thing', 'many', 'counted', '{}')) FROM generate_series(1, $many)");
+eventually('many events arrive', sub { $broker->count($stream) == $before + $many });
+crash($node);
+$node->start;
+drained($node, 'after the crash the relay goes on');
+cmp_ok(query($node, 'SELECT published FROM outbox.stat_relay'), '<=', 8192 + 1000, 'only so many are sent again');
+is($broker->count($stream), $before + $many, 'and none is stored twice');
+
 $node->stop;
 done_testing();

@@ -32,6 +32,6 @@ extern bool fake_quarantine_handed_out(const FakeStore *store, int row);
 extern void fake_store_save(FakeStore *store, bool with_cursor, bool synchronous);
 
 /* The store's callback. */
-extern void fake_store_persist(void *self);
+extern void fake_store_persist(void *self, bool durable);
 
 #endif

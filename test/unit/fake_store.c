@@ -253,15 +253,15 @@ refuse(void *self, const OutboxPosition *position, int code, const char *text, u
 }
 
 void
-fake_store_persist(void *self)
+fake_store_persist(void *self, bool durable)
 {
 	FakeStore *store = self;
 
-	if (!store->dirty)
+	if (!store->dirty && !durable)
 		return;
 	if (store->releasing)
 		fake_quarantine_settle(store, store->cursor.position.id);
-	fake_store_save(store, true, false);
+	fake_store_save(store, true, durable);
 	store->dirty = false;
 }
 
@@ -466,8 +466,11 @@ fake_store_save(FakeStore *store, bool with_cursor, bool synchronous)
 	else
 		store->saved[0].quarantine = store->cursor.quarantine;
 	store->saved[0].lsn = ++store->lsn;
-	if (synchronous)
-		store->flushed = store->lsn;
+	if (!synchronous)
+		return;
+	store->flushed = store->lsn;
+	if (with_cursor)
+		store->kept_events = store->settled_events;
 }
 
 static void
@@ -480,6 +483,7 @@ load_cursor(FakeStore *store, const FakeCursor *from)
 	fake_trail_rewind(store);
 	store->handed_out = store->cursor.position;
 	store->settled_events = 0;
+	store->kept_events = 0;
 	store->entry_count = 0;
 	store->next = 0;
 	if (!store->cursor.open)

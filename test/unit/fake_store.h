@@ -138,6 +138,7 @@ typedef struct FakeStore
 	uint64_t gone;
 	bool dirty;
 	uint64_t settled_events; /* in this process */
+	uint64_t kept_events; /* of them, known to survive a crash */
 	uint64_t fetches;
 
 	/* Told of every event that becomes settled; NULL: nobody. */

@@ -66,7 +66,7 @@ fake_trail_lose(void *self, uint64_t first, uint64_t last)
 	int end = last == UINT64_MAX ? trail->count : find_place(trail, last);
 	int count = end - begin;
 
-	fake_store_persist(store);
+	fake_store_persist(store, false);
 	assert(trail->fresh_count + count <= FAKE_TRAIL);
 	memcpy(&trail->fresh[trail->fresh_count], &trail->entries[begin],
 		   (size_t) count * sizeof(trail->fresh[0]));
@@ -94,7 +94,7 @@ fake_trail_checked(void *self, const OutboxChecked *checked)
 	store->cursor.created = checked->created;
 	trail->deleted = checked->deleted;
 	store->dirty = true;
-	fake_store_persist(store);
+	fake_store_persist(store, false);
 	store->flushed = store->lsn;
 }
 
@@ -144,7 +144,7 @@ fake_trail_fetch(FakeStore *store, OutboxEvent *events, int max_events, int *cou
 	store->again = false;
 	trail->settled = 0;
 	store->dirty = true;
-	fake_store_persist(store);
+	fake_store_persist(store, false);
 	return false;
 }
 

@@ -303,6 +303,10 @@ check_limits(void)
 	if (report.in_flight > 1 && report.in_flight_bytes > world.options.max_in_flight_bytes &&
 		!world.plan.switches)
 		world_fail("%zu bytes in flight", report.in_flight_bytes);
+	if (world.store.settled_events - world.store.kept_events >=
+		(uint64_t) (world.options.durable_after + 40))
+		world_fail("a crash would forget %llu settled events",
+				   (unsigned long long) (world.store.settled_events - world.store.kept_events));
 	if (report.phase != OUTBOX_DELIVERY_STREAMING && report.in_flight > 0)
 		world_fail("messages in flight without a connection");
 }

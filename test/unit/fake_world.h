@@ -11,8 +11,8 @@
  *	  dead letter that was given up;
  *	- at or below the floor nothing is stored that is not settled, as long as the
  *	  broker keeps what it has stored;
- *	- limits of what is in flight, which is nothing when a careful relay takes an event
- *	  in hand; no spinning;
+ *	- limits of what a crash would forget, and of what is in flight, which is nothing
+ *	  when a careful relay takes an event in hand; no spinning;
  *	- every broadcast, of which there are some at any time, has met one fate;
  *	- no second copy within the duplicate window, or at all where the plan promises
  *	  it (world_promises_once).

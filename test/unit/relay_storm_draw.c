@@ -72,9 +72,12 @@ storm_draw_options(void)
 
 	options->retry_initial = (1 + world_up_to(9)) * MS;
 	options->retry_max = options->retry_initial * (1 + world_up_to(20));
-	/* Lowered, it would no longer hold for what is on its way. */
+	/* Lowered, they would no longer hold for what is on its way, or settled. */
 	if (world.lives == 0)
+	{
 		options->ack_timeout = (20 + world_up_to(200)) * MS;
+		options->durable_after = 1 + world_up_to(60);
+	}
 	options->poll_interval = (50 + world_up_to(400)) * MS;
 	options->persist_interval = world_chance(300) ? 0 : world_up_to(100) * MS;
 	options->max_in_flight = world_chance(200) ? 1 : 1 + world_up_to(39);

@@ -89,6 +89,8 @@ mutate "the window has no limit" domain/window.c \
 mutate "the window's bytes have no limit" domain/window.c \
 	's/return window->bytes <= max_bytes .*/return true;/'
 mutate "the position is never written down" application/settle.c '/relay->store->persist/d'
+mutate "a crash may forget all that was settled" application/settle.c \
+	's/relay->forgettable >= .*/false)/'
 mutate "offline is for ever" domain/delivery.c 's/now < delivery->retry_at/true/'
 mutate "the stream is not compared" application/repair.c \
 	's/relay->options.fenced \&\& relay->broker->look != NULL/false/'

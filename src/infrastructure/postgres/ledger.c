@@ -30,7 +30,6 @@ struct OutboxLedger
 	int64_t next_place; /* where the next loss goes; 0: before all others */
 	uint64_t sequence; /* as settled last */
 	int64_t created;
-	bool durably; /* what is written next must survive a crash */
 	const OutboxWanted *refused; /* becomes a dead letter with what is written next */
 	OutboxRefusal refusal;
 };
@@ -40,7 +39,7 @@ static void rewind_to_settled(void *self);
 static void settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created);
 static void refuse(void *self, const OutboxPosition *position, int code, const char *reason,
 				   uint64_t sequence, int64_t created);
-static void persist(void *self);
+static void persist(void *self, bool durable);
 static void settled(void *self, uint64_t *sequence, int64_t *created);
 static int64_t stranger(void *self, const int64_t *events, int count);
 static bool sifting(void *self);
@@ -158,7 +157,7 @@ settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created)
 	else
 		outbox_postgres_store.settle(ledger->store, upto, sequence, created);
 	if (outbox_trail_is_full(&ledger->noted))
-		outbox_postgres_store.persist(ledger->store);
+		outbox_postgres_store.persist(ledger->store, false);
 }
 
 static void
@@ -182,9 +181,9 @@ refuse(void *self, const OutboxPosition *position, int code, const char *reason,
 }
 
 static void
-persist(void *self)
+persist(void *self, bool durable)
 {
-	outbox_postgres_store.persist(((OutboxLedger *) self)->store);
+	outbox_postgres_store.persist(((OutboxLedger *) self)->store, durable);
 }
 
 static void
@@ -243,7 +242,7 @@ read_trail(void *self, uint64_t after, OutboxTrailEntry *entries, int max)
 	OutboxLedger *ledger = self;
 	int count;
 
-	persist(self);
+	persist(self, false);
 	outbox_transaction_begin();
 	count = outbox_trail_read(ledger->stream, after, entries, max);
 	outbox_transaction_commit();
@@ -256,7 +255,7 @@ lose(void *self, uint64_t first, uint64_t last)
 	OutboxLedger *ledger = self;
 	uint64 events;
 
-	persist(self);
+	persist(self, false);
 	outbox_transaction_begin();
 	if (ledger->next_place == 0)
 		ledger->next_place = outbox_trail_first_lost(ledger->stream, &events) - PLACES;
@@ -275,7 +274,7 @@ checked(void *self, const OutboxChecked *found)
 
 	if (expired || found->deleted != ledger->held.deleted)
 	{
-		persist(self);
+		persist(self, false);
 		outbox_transaction_begin();
 		if (expired)
 			outbox_trail_expire(ledger->stream, found->first);
@@ -296,10 +295,8 @@ checked(void *self, const OutboxChecked *found)
 static void
 write_now(OutboxLedger *ledger, bool durably)
 {
-	ledger->durably = durably;
 	outbox_store_stand_at(ledger->store, ledger->sequence, ledger->created);
-	outbox_postgres_store.persist(ledger->store);
-	ledger->durably = false;
+	outbox_postgres_store.persist(ledger->store, durably);
 }
 
 /* Inside the transaction that saves the store's cursor. */
@@ -309,8 +306,6 @@ write_down(void *self)
 	OutboxLedger *ledger = self;
 	int before = ledger->rebuild.written;
 
-	if (ledger->durably)
-		ForceSyncCommit();
 	if (ledger->refused)
 		outbox_quarantine_bury(NULL, &ledger->refused->entry, ledger->refused->tx_index,
 							   &ledger->refusal);

@@ -53,7 +53,7 @@ static void rewind_to_settled(void *self);
 static void settle(void *self, OutboxPosition upto, uint64_t sequence, int64_t created);
 static void refuse(void *self, const OutboxPosition *position, int code, const char *reason,
 				   uint64_t sequence, int64_t created);
-static void persist(void *self);
+static void persist(void *self, bool durable);
 static void settled(void *self, uint64_t *sequence, int64_t *created);
 static int64_t stranger(void *self, const int64_t *events, int count);
 static bool sifting(void *self);
@@ -226,13 +226,15 @@ refuse(void *self, const OutboxPosition *position, int code, const char *reason,
 }
 
 static void
-persist(void *self)
+persist(void *self, bool durable)
 {
 	OutboxStore *store = self;
 
-	if (!store->dirty)
+	if (!store->dirty && !durable)
 		return;
 	outbox_transaction_begin();
+	if (durable)
+		ForceSyncCommit();
 	if (store->releasing)
 		outbox_release_settle(&store->release, store->cursor.position.id);
 	else if (outbox_stretch_is_over(&store->stretch) && all_settled(store))
