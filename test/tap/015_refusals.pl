@@ -121,5 +121,51 @@ $node->start;
 status_is('they are let go all the same', dead_letters => 0, blocked_aggregates => 0, waiting => 0);
 is(arrived('e'), $expected, 'each once, in order');
 
+# What a crash can still undo is not acted on: the WAL writer stands still here, so
+# that nobody but the relay can have made the decision durable.
+limit(2000);
+my $late = emit('f', 3000);
+my $after = emit('f', 100);
+status_is('an event waits', dead_letters => 1, waiting => 1);
+limit(100000);
+limit_is_known(100000);
+query($node, 'CHECKPOINT');
+kill 'STOP', query($node, q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'});
+query($node, "SET synchronous_commit = off; SELECT outbox.redrive($late)");
+eventually('sent again, it arrives', sub { arrived('f') eq "$late $after" });
+crash($node);
+$node->start;
+status_is('and is no dead letter after a crash', dead_letters => 0, blocked_aggregates => 0, waiting => 0);
+is(arrived('f'), "$late $after", 'nor sent twice');
+
+# A row that is removed while its event is being sent.
+limit(2000);
+my $gone = emit('g', 3000);
+status_is('refused', dead_letters => 1);
+limit(100000);
+limit_is_known(100000);
+limit(2000);
+$broker->pause;
+query($node, "SELECT outbox.redrive($gone)");
+eventually('it is being sent', sub { query($node, 'SELECT in_flight FROM outbox.stat_relay') eq '1' });
+query($node, "DELETE FROM outbox.dead_letter WHERE event_id = $gone");
+my $log_before = -s $node->logfile;
+$broker->resume;
+eventually('the log names it', sub { log_between($node, $log_before) =~ /WARNING: .*refused event $gone leaves no dead letter/ });
+my @free = map { emit('g', 100) } 1 .. 2;
+status_is('its aggregate goes on', dead_letters => 0, blocked_aggregates => 0, waiting => 0);
+is(arrived('g'), "@free", 'with what comes after it');
+
+# A row that is removed while events wait behind it.
+limit(100000);
+limit_is_known(100000);
+limit(2000);
+$gone = emit('h', 3000);
+my $orphan = emit('h', 100);
+status_is('one waits', dead_letters => 1, waiting => 1);
+query($node, "DELETE FROM outbox.dead_letter WHERE event_id = $gone");
+status_is('it does not wait for ever', dead_letters => 0, blocked_aggregates => 0, waiting => 0);
+is(arrived('h'), $orphan, 'but arrives');
+
 $node->stop;
 done_testing();

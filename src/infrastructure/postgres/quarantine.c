@@ -196,6 +196,10 @@ hold(OutboxQuarantine *quarantine, int64 event)
 	Datum values[3];
 	bool isnull;
 
+	if (SPI_processed == 0)
+		ereport(WARNING, errcode(ERRCODE_NO_DATA_FOUND),
+				errmsg("refused event " INT64_FORMAT " leaves no dead letter", event),
+				errdetail("Its row was removed while it was being sent."));
 	if (SPI_processed == 0 || !DatumGetBool(outbox_statement_value(0, 3, &isnull)))
 		return;
 	note(quarantine, HASH_ENTER);

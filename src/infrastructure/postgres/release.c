@@ -13,6 +13,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "infrastructure/postgres/catalog.h"
 #include "infrastructure/postgres/columns.h"
@@ -20,12 +21,24 @@
 #include "infrastructure/postgres/release.h"
 #include "infrastructure/postgres/statement.h"
 
+/* How often to look for what is cheap to find only while little is blocked. */
+#define LOOK_INTERVAL_US INT64CONST(5000000)
+
 /* The most events of a release; what is left comes in the next one. */
 #define MOST 10000
 
 static OutboxStatement find_marked = {
 	.text = "SELECT FROM outbox.dead_letter"
 			" WHERE redrive_at IS NOT NULL OR (blocks AND discarded_at IS NOT NULL) LIMIT 1",
+};
+
+/* Somebody has removed the dead letter by hand. */
+static OutboxStatement find_free = {
+	.text = "SELECT FROM outbox.blocked b"
+			" WHERE NOT EXISTS (SELECT FROM outbox.dead_letter d"
+			"                    WHERE d.aggregate = b.aggregate"
+			"                      AND d.aggregate_id = b.aggregate_id"
+			"                      AND d.blocks AND d.discarded_at IS NULL) LIMIT 1",
 };
 
 /* Given up, a dead letter holds nothing; what it held is found by outbox.blocked. */
@@ -72,6 +85,7 @@ static OutboxStatement remove_dead = {
 	.types = {INT8ARRAYOID},
 };
 
+static bool finds_any(const char *table, OutboxStatement *statement);
 static Datum write_ids(const int64 *ids, int count);
 
 void
@@ -83,23 +97,17 @@ outbox_release_init(OutboxRelease *release)
 }
 
 bool
-outbox_release_is_due(const OutboxRelease *release)
+outbox_release_is_due(OutboxRelease *release)
 {
-	Relation dead_letters;
-	bool due = release->due;
+	int64 now = GetCurrentTimestamp();
 
-	if (due)
+	if (release->due || finds_any("dead_letter", &find_marked))
 		return true;
-	dead_letters = table_open(outbox_catalog_relation("dead_letter"), AccessShareLock);
-	if (RelationGetNumberOfBlocks(dead_letters) > 0)
-	{
-		SPI_connect();
-		outbox_statement_run(&find_marked, NULL);
-		due = SPI_processed > 0;
-		SPI_finish();
-	}
-	table_close(dead_letters, AccessShareLock);
-	return due;
+	/* The clock may have been set back. */
+	if (now >= release->looked_at && now < release->looked_at + LOOK_INTERVAL_US)
+		return false;
+	release->looked_at = now;
+	return finds_any("blocked", &find_free);
 }
 
 bool
@@ -182,6 +190,24 @@ outbox_release_end(OutboxRelease *release)
 	release->next = 0;
 	release->gone = 0;
 	release->due = true;
+}
+
+/* Asks only where the table holds something. */
+static bool
+finds_any(const char *table, OutboxStatement *statement)
+{
+	Relation relation = table_open(outbox_catalog_relation(table), AccessShareLock);
+	bool found = false;
+
+	if (RelationGetNumberOfBlocks(relation) > 0)
+	{
+		SPI_connect();
+		outbox_statement_run(statement, NULL);
+		found = SPI_processed > 0;
+		SPI_finish();
+	}
+	table_close(relation, AccessShareLock);
+	return found;
 }
 
 static Datum

@@ -25,6 +25,7 @@ typedef struct OutboxRelease
 	int next; /* to hand out next */
 	int gone; /* have left the quarantine */
 	bool due; /* there may be more than what is marked */
+	int64_t looked_at; /* for aggregates that nothing holds any more */
 } OutboxRelease;
 
 /*
@@ -34,7 +35,7 @@ typedef struct OutboxRelease
 extern void outbox_release_init(OutboxRelease *release);
 
 /* Is there something to let go?  Cheap. */
-extern bool outbox_release_is_due(const OutboxRelease *release);
+extern bool outbox_release_is_due(OutboxRelease *release);
 
 /*
  * Lists what is to be let go.  False: nothing, but an aggregate may have come to

@@ -329,7 +329,10 @@ all_settled(const OutboxStore *store)
 	return outbox_position_compare(store->handed_out, store->cursor.position) <= 0;
 }
 
-/* Opens a release if something is to be let go. */
+/*
+ * Opens a release if something is to be let go.  Who decided that may not have waited
+ * until it was durable; it has to be before anything is published.
+ */
 static bool
 open_release(OutboxStore *store)
 {
@@ -339,7 +342,12 @@ open_release(OutboxStore *store)
 		store->releasing = outbox_release_collect(&store->release);
 		store->cursor.position = OUTBOX_POSITION_START;
 		store->handed_out = OUTBOX_POSITION_START;
-		if (!store->releasing)
+		if (store->releasing)
+		{
+			outbox_cursor_save(&store->cursor);
+			ForceSyncCommit();
+		}
+		else
 			outbox_quarantine_unblock(store->quarantine);
 	}
 	outbox_transaction_commit();
