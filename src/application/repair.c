@@ -51,9 +51,12 @@ outbox_repair_found(OutboxRelay *relay, const OutboxSignal *signal, int64_t now)
 		inspection->repair.step == OUTBOX_REPAIR_LOOK &&
 		inspection->repair.entry.sequence == signal->sequence)
 	{
-		outbox_repair_hear(
-			&inspection->repair,
-			outbox_repair_judge(&shape, &inspection->repair.entry, signal->text, uuid));
+		OutboxHolding holding =
+			outbox_repair_judge(&shape, &inspection->repair.entry, signal->text, uuid);
+
+		if (holding == OUTBOX_HOLDING_THERE)
+			outbox_fence_recognise(&relay->fence);
+		outbox_repair_hear(&inspection->repair, holding);
 		follow_steps(relay, now);
 		return;
 	}

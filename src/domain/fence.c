@@ -6,12 +6,15 @@
 
 #include <string.h>
 
+static void give_up_floor(OutboxFence *fence);
+static void predict(OutboxFence *fence);
 static void raise_highest(OutboxFence *fence, uint64_t sequence);
 
 void
 outbox_fence_init(OutboxFence *fence, uint64_t floor, int64_t created)
 {
 	memset(fence, 0, sizeof(*fence));
+	fence->alone = true;
 	fence->floor = floor;
 	fence->created = created;
 	fence->last = fence->base = fence->next = fence->highest = floor;
@@ -22,11 +25,11 @@ outbox_fence_open(OutboxFence *fence, uint64_t last, int64_t created)
 {
 	OutboxFenceFinding finding = OUTBOX_FENCE_SAME;
 
+	fence->last = last;
 	if (created != fence->created)
 	{
+		give_up_floor(fence);
 		fence->created = created;
-		fence->floor = 0;
-		fence->astray = false;
 		finding = OUTBOX_FENCE_NEW;
 	}
 	else if (last < fence->floor)
@@ -34,19 +37,25 @@ outbox_fence_open(OutboxFence *fence, uint64_t last, int64_t created)
 		fence->floor = last;
 		finding = OUTBOX_FENCE_SETBACK;
 	}
-	if (last == fence->floor)
-		fence->astray = false;
-	fence->last = last;
-	fence->highest = last;
-	fence->base = fence->astray ? last : fence->floor;
-	fence->next = fence->base;
+	predict(fence);
 	return finding;
+}
+
+void
+outbox_fence_recognise(OutboxFence *fence)
+{
+	if (fence->former == 0)
+		return;
+	fence->floor = fence->former < fence->last ? fence->former : fence->last;
+	fence->astray = fence->former_astray;
+	fence->former = 0;
+	predict(fence);
 }
 
 bool
 outbox_fence_at_edge(const OutboxFence *fence)
 {
-	return fence->next == fence->last && fence->base != fence->last;
+	return fence->alone || (fence->next == fence->last && fence->base != fence->last);
 }
 
 bool
@@ -59,6 +68,7 @@ void
 outbox_fence_advance(OutboxFence *fence)
 {
 	fence->next++;
+	fence->former = 0;
 }
 
 bool
@@ -72,6 +82,8 @@ outbox_fence_admits(const OutboxFence *fence, uint64_t sequence, bool fenced)
 void
 outbox_fence_settle(OutboxFence *fence, uint64_t sequence)
 {
+	if (sequence > fence->last)
+		fence->alone = false;
 	if (sequence == fence->floor + 1)
 		fence->floor = sequence;
 	raise_highest(fence, sequence);
@@ -106,7 +118,32 @@ outbox_fence_sifted(OutboxFence *fence, uint64_t sequence)
 	fence->base = sequence;
 	fence->next = sequence;
 	fence->astray = false;
+	fence->former = 0;
 	raise_highest(fence, sequence);
+}
+
+/* What was given up before, and not yet looked for, is not forgotten for that. */
+static void
+give_up_floor(OutboxFence *fence)
+{
+	if (fence->former == 0)
+	{
+		fence->former = fence->floor;
+		fence->former_astray = fence->astray;
+	}
+	fence->floor = 0;
+	fence->astray = false;
+}
+
+/* Where the epoch's predictions start. */
+static void
+predict(OutboxFence *fence)
+{
+	if (fence->last == fence->floor)
+		fence->astray = false;
+	fence->highest = fence->last;
+	fence->base = fence->astray ? fence->last : fence->floor;
+	fence->next = fence->base;
 }
 
 static void

@@ -29,6 +29,17 @@
  * was here since the floor was written down.  They start at the floor again when all is settled, or when the
  * stream ends there.
  *
+ * One message that a former process has sent may still be on its way: of several, the
+ * order is durable, so they fit in where they belong or nowhere, but not of a single
+ * one (infrastructure/postgres/stretch.h).  It expects what the first message of the
+ * next process expects, so only one of the two is stored.  Were more sent behind that
+ * first message, those would be stored without it.  So it travels *alone*.
+ *
+ * A server may give a stream another identity when it is configured and started
+ * again, and every stream that replaces a lost one has another.  So a floor that is
+ * given up since the identity differs is *recognised* once the stream is seen to hold
+ * what it held.
+ *
  * On a shared stream only the floor counts.
  */
 #ifndef OUTBOX_DOMAIN_FENCE_H
@@ -40,8 +51,11 @@
 typedef struct OutboxFence
 {
 	bool astray; /* predictions start at the stream's end */
+	bool alone; /* this process has stored nothing yet */
 	uint64_t floor;
 	int64_t created; /* of the stream that floor belongs to */
+	uint64_t former; /* the floor that was given up; 0: none, or not to be had again */
+	bool former_astray;
 	uint64_t last; /* where the stream stood when the epoch began */
 	uint64_t base; /* what the epoch's first message expects */
 	uint64_t next; /* what the next message expects */
@@ -61,6 +75,12 @@ extern void outbox_fence_init(OutboxFence *fence, uint64_t floor, int64_t create
 
 /* An epoch begins, the stream stands at last. */
 extern OutboxFenceFinding outbox_fence_open(OutboxFence *fence, uint64_t last, int64_t created);
+
+/*
+ * The stream of this epoch, in which nothing is sent yet, holds what it is known to
+ * hold, in its place: whatever its identity, it is the one that it was.
+ */
+extern void outbox_fence_recognise(OutboxFence *fence);
 
 /* Must all that is in flight be answered before the next message is sent? */
 extern bool outbox_fence_at_edge(const OutboxFence *fence);

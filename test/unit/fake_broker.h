@@ -116,6 +116,9 @@ extern void fake_broker_truncate(FakeBroker *broker, int count);
 /* The stream is deleted and created again. */
 extern void fake_broker_recreate(FakeBroker *broker);
 
+/* The stream has another identity, as after an update and a restart of some servers. */
+extern void fake_broker_rename(FakeBroker *broker);
+
 /*
  * A message is deleted: by a damaged file, as a restart finds out, or on purpose,
  * when the server goes on knowing its id.

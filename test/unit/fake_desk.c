@@ -18,6 +18,14 @@ desk_start(void)
 	desk.step = (OutboxRelayStep){desk.now, true};
 }
 
+void
+desk_inherit_nothing(void)
+{
+	desk.relay.window.straggle_until = 0;
+	desk.relay.inherited_until = 0;
+	desk.relay.fence.alone = false;
+}
+
 int
 desk_set_up(void **state)
 {
@@ -48,7 +56,7 @@ desk_set_up(void **state)
 		.broadcast_template = &desk.broadcast_template,
 	};
 	desk_start();
-	desk.relay.window.straggle_until = 0; /* no process before has sent anything */
+	desk_inherit_nothing();
 	return 0;
 }
 

@@ -41,6 +41,9 @@ extern int desk_set_up(void **state);
 /* A new process of the relay, with desk.options. */
 extern void desk_start(void);
 
+/* No process before has sent anything that is not answered, and the relay knows. */
+extern void desk_inherit_nothing(void);
+
 extern void desk_step(bool woken);
 
 /* Lets time pass; the relay is called when it asked to be or the broker speaks. */

@@ -20,6 +20,12 @@ fake_broker_recreate(FakeBroker *broker)
 {
 	broker->stream.count = 0;
 	broker->stream.purged = 0;
+	fake_broker_rename(broker);
+}
+
+void
+fake_broker_rename(FakeBroker *broker)
+{
 	broker->stream.created += 1000;
 }
 

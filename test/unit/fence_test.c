@@ -19,6 +19,8 @@ fence_at(uint64_t floor)
 	OutboxFence fence;
 
 	outbox_fence_init(&fence, floor, CREATED);
+	/* As after the first message of the process. */
+	fence.alone = false;
 	return fence;
 }
 
@@ -65,6 +67,27 @@ a_place_is_free_from_the_end_of_the_stream_on(void **state)
 	outbox_fence_conflict(&fence);
 	outbox_fence_open(&fence, 14, CREATED);
 	assert_true(outbox_fence_is_free(&fence));
+}
+
+static void
+the_first_message_of_a_process_travels_alone(void **state)
+{
+	OutboxFence fence;
+
+	(void) state;
+	outbox_fence_init(&fence, 10, CREATED);
+	outbox_fence_conflict(&fence);
+	outbox_fence_open(&fence, 12, CREATED);
+	assert_true(outbox_fence_at_edge(&fence));
+	outbox_fence_settle(&fence, 11);
+	outbox_fence_settle(&fence, 12);
+	assert_true(outbox_fence_at_edge(&fence));
+	outbox_fence_advance(&fence);
+	assert_true(outbox_fence_at_edge(&fence));
+	outbox_fence_settle(&fence, 13);
+	assert_false(outbox_fence_at_edge(&fence));
+	outbox_fence_open(&fence, 13, CREATED);
+	assert_false(outbox_fence_at_edge(&fence));
 }
 
 static void
@@ -144,6 +167,43 @@ another_stream_has_no_floor(void **state)
 }
 
 static void
+a_stream_that_is_recognised_has_its_floor_again(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	outbox_fence_recognise(&fence);
+	assert_int_equal(fence.floor, 10);
+	outbox_fence_open(&fence, 50, CREATED + 1);
+	/* Not before the next epoch, and there is a third identity by then. */
+	outbox_fence_open(&fence, 50, CREATED + 2);
+	outbox_fence_recognise(&fence);
+	assert_int_equal(fence.floor, 10);
+	assert_int_equal(fence.next, 10);
+	/* With what it had lost, and what had been wrong. */
+	outbox_fence_conflict(&fence);
+	outbox_fence_open(&fence, 12, CREATED + 3);
+	outbox_fence_recognise(&fence);
+	assert_int_equal(fence.next, 12);
+	outbox_fence_open(&fence, 8, CREATED + 4);
+	outbox_fence_recognise(&fence);
+	assert_int_equal(fence.floor, 8);
+	assert_int_equal(fence.next, 8);
+}
+
+static void
+what_was_sent_to_another_stream_is_not_taken_back(void **state)
+{
+	OutboxFence fence = fence_at(10);
+
+	(void) state;
+	outbox_fence_open(&fence, 0, CREATED + 1);
+	outbox_fence_advance(&fence);
+	outbox_fence_recognise(&fence);
+	assert_int_equal(fence.floor, 0);
+}
+
+static void
 a_stream_that_lost_its_end_lowers_the_floor(void **state)
 {
 	OutboxFence fence = fence_at(10);
@@ -177,18 +237,17 @@ duplicates_lie_between_the_floor_and_what_was_sent(void **state)
 static void
 what_was_sifted_is_below_the_floor(void **state)
 {
-	OutboxFence fence;
+	OutboxFence fence = fence_at(5);
 
 	(void) state;
-	outbox_fence_init(&fence, 5, 77);
 	outbox_fence_conflict(&fence);
-	outbox_fence_open(&fence, 9, 77);
+	outbox_fence_open(&fence, 9, CREATED);
 	outbox_fence_sifted(&fence, 9);
 	assert_int_equal(fence.floor, 9);
 	assert_int_equal(fence.next, 9);
 	assert_false(outbox_fence_at_edge(&fence));
 	assert_false(outbox_fence_admits(&fence, 9, true));
-	outbox_fence_open(&fence, 9, 77);
+	outbox_fence_open(&fence, 9, CREATED);
 	assert_int_equal(fence.next, 9);
 }
 
@@ -217,11 +276,14 @@ main(void)
 		cmocka_unit_test(predictions_start_at_the_floor),
 		cmocka_unit_test(the_edge_is_where_the_stream_ends),
 		cmocka_unit_test(a_place_is_free_from_the_end_of_the_stream_on),
+		cmocka_unit_test(the_first_message_of_a_process_travels_alone),
 		cmocka_unit_test(there_is_no_edge_without_doubt),
 		cmocka_unit_test(the_floor_rises_without_gaps),
 		cmocka_unit_test(a_conflict_lasts_until_all_is_settled),
 		cmocka_unit_test(a_conflict_is_forgotten_when_the_stream_ends_at_the_floor),
 		cmocka_unit_test(another_stream_has_no_floor),
+		cmocka_unit_test(a_stream_that_is_recognised_has_its_floor_again),
+		cmocka_unit_test(what_was_sent_to_another_stream_is_not_taken_back),
 		cmocka_unit_test(a_stream_that_lost_its_end_lowers_the_floor),
 		cmocka_unit_test(what_was_sifted_is_below_the_floor),
 		cmocka_unit_test(in_doubt_predictions_start_at_the_streams_end),

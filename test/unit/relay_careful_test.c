@@ -32,6 +32,7 @@ set_up(void **state)
 	desk_set_up(state);
 	desk.options.attend = listen;
 	desk_start();
+	desk_inherit_nothing();
 	return 0;
 }
 
@@ -95,6 +96,7 @@ an_event_is_set_aside_unseen(void **state)
 	(void) state;
 	desk.options.set_aside = 2;
 	desk_start();
+	desk_inherit_nothing();
 	desk_commit(0, 3, FAKE_PLAIN, 10);
 	desk_run(SECOND);
 	assert_true(desk_stream_is((int64_t[]){1, 3}, 2));
@@ -117,6 +119,7 @@ what_is_stored_already_is_not_set_aside(void **state)
 	desk.options.set_aside = 2;
 	fake_store_restart(&desk.store);
 	desk_start();
+	desk_inherit_nothing();
 	desk_run(20 * SECOND);
 	assert_true(desk_stream_is((int64_t[]){1, 2, 3, 4}, 4));
 	assert_int_equal(desk.report.counters.refused, 0);

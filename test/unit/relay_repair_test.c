@@ -89,6 +89,22 @@ a_stream_made_anew_is_filled_in_order(void **state)
 }
 
 static void
+a_stream_that_only_calls_itself_another_is_recognised(void **state)
+{
+	(void) state;
+	restart_server();
+	fake_broker_rename(&desk.broker);
+	desk_commit(0, 1, FAKE_PLAIN, 10);
+	desk_run(20 * SECOND);
+	assert_int_equal(looks, 1);
+	assert_int_equal(desk.report.counters.epochs, 2);
+	assert_int_equal(desk.report.counters.conflicts, 0);
+	assert_int_equal(desk.report.counters.sent, 9);
+	assert_int_equal(desk.store.cursor.created, desk.broker.stream.created);
+	assert_int_equal(desk.store.cursor.sequence, 9);
+}
+
+static void
 where_others_wrote_what_was_lost_follows_them(void **state)
 {
 	(void) state;
@@ -286,6 +302,7 @@ main(void)
 		cmocka_unit_test_setup(an_intact_stream_costs_one_look, set_up),
 		cmocka_unit_test_setup(a_lost_end_gets_its_old_places_before_anything_new, set_up),
 		cmocka_unit_test_setup(a_stream_made_anew_is_filled_in_order, set_up),
+		cmocka_unit_test_setup(a_stream_that_only_calls_itself_another_is_recognised, set_up),
 		cmocka_unit_test_setup(where_others_wrote_what_was_lost_follows_them, set_up),
 		cmocka_unit_test_setup(holes_are_filled_at_the_end_when_there_are_more_than_before, set_up),
 		cmocka_unit_test_setup(what_was_removed_while_the_server_ran_stays_away, set_up),

@@ -161,7 +161,11 @@ act_on_broker(void)
 	else if (world_chance(250))
 		fake_broker_cut(&world.broker);
 	else if (world_chance(250))
+	{
 		fake_broker_kill(&world.broker);
+		if (!world.plan.past && world_chance(200))
+			fake_broker_rename(&world.broker);
+	}
 	else if (world_chance(250))
 		trouble->no_leader = true;
 	else if (world_chance(250))

@@ -140,6 +140,7 @@ what_the_broker_forgot_is_recalled_and_not_stored_twice(void **state)
 	desk.broker.stream.duplicate_window = 100 * MS;
 	desk.options.ack_timeout = SECOND;
 	desk_start();
+	desk_inherit_nothing();
 	desk_run(SECOND);
 	desk.broker.odds.lose_answer = 1000;
 	desk_commit_and_wake(0, 8, FAKE_PLAIN, 10);
@@ -223,6 +224,26 @@ a_writer_who_always_gets_in_between_is_trouble(void **state)
 	assert_int_equal(desk.report.counters.published, 1);
 }
 
+/* It takes the place of the first message only: what is behind that must not pass. */
+static void
+what_a_killed_process_sent_lets_nothing_overtake(void **state)
+{
+	(void) state;
+	desk.broker.odds.latency = 20 * MS;
+	desk_run(SECOND);
+	desk_start();
+	desk_run(SECOND);
+	desk_commit_and_wake(0, 8, FAKE_PLAIN, 10);
+	desk_step(false);
+	assert_int_equal(desk.report.in_flight, 1);
+	fake_stream_store(&desk.broker.stream, "6f1c1fbc-0d0f-4c58-9f3e-3c1b0d5a7e11-3", 3, desk.now);
+	desk_run(5 * SECOND);
+	assert_int_equal(desk.report.counters.conflicts, 1);
+	assert_int_equal(desk.report.counters.published, 8);
+	assert_true(desk_stream_is((int64_t[]){3, 1, 2, 4, 5, 6, 7, 8}, 8));
+	assert_true(desk.most_in_flight > 1);
+}
+
 static void
 an_id_taken_in_another_life_is_not_believed(void **state)
 {
@@ -279,6 +300,7 @@ main(void)
 		cmocka_unit_test_setup(a_broker_that_cannot_be_asked_is_not_asked, desk_set_up),
 		cmocka_unit_test_setup(a_stream_that_is_not_empty_costs_one_conflict, desk_set_up),
 		cmocka_unit_test_setup(a_writer_who_always_gets_in_between_is_trouble, desk_set_up),
+		cmocka_unit_test_setup(what_a_killed_process_sent_lets_nothing_overtake, desk_set_up),
 		cmocka_unit_test_setup(an_id_taken_in_another_life_is_not_believed, desk_set_up),
 		cmocka_unit_test_setup(an_ack_from_an_unexpected_place_is_a_conflict, desk_set_up),
 	};

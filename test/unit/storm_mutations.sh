@@ -48,17 +48,17 @@ mutate "no stop at the stream's end" domain/fence.c \
 mutate "a conflict teaches nothing" domain/fence.c \
 	'/^outbox_fence_conflict/,/^}/s/= true/= false/'
 mutate "predictions always start at the stream's end" domain/fence.c \
-	's/fence->base = fence->astray ? last : fence->floor/fence->base = last/'
+	's/fence->base = fence->astray ? fence->last : fence->floor/fence->base = fence->last/'
 mutate "what is stored is not recalled" application/publish.c \
 	's/relay->broker->look == NULL/relay->broker->look != NULL/'
 mutate "the floor rises before all is settled" application/settle.c \
-	'/^outbox_settle_answered/,/^}/s/if (any)/if (any \&\& relay->window.count == 0)\
+	'/^outbox_settle_answered/,/^}/s/if (events > 0)/if (events > 0 \&\& relay->window.count == 0)\
 		outbox_fence_drained(\&relay->fence);\
-	if (any)/'
+	if (events > 0)/'
 mutate "the end of the stream is kept as the floor" application/settle.c \
 	's/upto, relay->fence.floor,/upto, relay->fence.highest,/'
 mutate "a refused event leaves no dead letter" application/settle.c \
-	'/relay->store->refuse/,/;/c\	settle(relay, position, now);'
+	'/relay->store->refuse/,/;/c\	settle(relay, position, 1, now);'
 mutate "a refused event does not wait for those before it" application/halt.c \
 	'/^outbox_halt_is_due/,/^}/{s/ || relay->window.head_token < relay->halt.token//;s/REFUSED ||/REFUSED || true ||/}'
 mutate "a refused event does not wait for those after it" domain/window.c \

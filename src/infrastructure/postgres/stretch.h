@@ -11,7 +11,8 @@
  * it is handed out: where it ends is durable.  If it were opened again with a later
  * end, transactions that have committed since could come between the events of one
  * that is published in part, and between those that their old places in the stream
- * still admit.  Of a single event neither can happen, and pinning is spared.
+ * still admit.  For a single event pinning is spared: it is published in full or not
+ * at all, and the relay sees to the other (domain/fence.h: it travels alone).
  */
 #ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_STRETCH_H
 #define OUTBOX_INFRASTRUCTURE_POSTGRES_STRETCH_H
