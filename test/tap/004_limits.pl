@@ -69,7 +69,9 @@ $broker->stream('update', 'OUTBOX_strict', 'max_msg_size=2000');
 ok((emit($strict, 'bulky', 2300))[0], 'an event passes by limits that are no longer true');
 ok((emit($strict, $_, 100))[0], 'others follow') foreach qw(bulky a b);
 drained($node, 'all others are published', $strict);
-is(query($node, q{SELECT aggregate_id, code, reason ~ 'maximum', length(payload) FROM outbox.dead_letter}, $strict), 'bulky|10054|t|2300', 'the refused one is a dead letter');
+# By then the relay may have looked at the stream again, and refuse it by itself.
+like(query($node, q{SELECT aggregate_id, length(payload), code, reason FROM outbox.dead_letter}, $strict),
+    qr/^bulky\|2300\|(10054\|.*maximum|0\|.*max_msg_size)/, 'the refused one is a dead letter');
 is(status($node, $strict)->{dead_letters}, 1, 'and counted');
 $broker->stream('update', 'OUTBOX_strict', 'max_msg_size=900');
 $broker->kill9;
