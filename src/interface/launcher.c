@@ -349,20 +349,22 @@ stays_down(const Database *database)
 {
 	OutboxMark mark;
 	OutboxRelayStatus before;
+	OutboxRelayStatus status = {0};
 	int64_t set_aside;
-	char reason[OUTBOX_TEXT_SIZE];
 
 	if (outbox_shared_take_pardon(database->slot, &set_aside))
 		outbox_mark_pardon(database->oid, set_aside);
 	outbox_mark_judge(database->oid, &mark);
 	if (!outbox_suspicion_is_grave(&mark.suspicion))
 		return false;
-	word(reason, sizeof(reason), &mark);
+	word(status.text, sizeof(status.text), &mark);
+	status.suspect = mark.suspicion.suspect;
 	outbox_shared_status(database->slot, &before);
-	outbox_shared_keep_down(database->slot, mark.suspicion.suspect, reason);
-	if (strcmp(before.text, reason) != 0)
+	outbox_shared_report(database->slot, &status);
+	outbox_shared_set_state(database->slot, OUTBOX_SLOT_SAFE_MODE);
+	if (strcmp(before.text, status.text) != 0)
 		ereport(WARNING, (errmsg("relay for database \"%s\" stays down: %s",
-								 NameStr(database->name), reason),
+								 NameStr(database->name), status.text),
 						  errhint("Remove the cause and call outbox.resume() in that database, or "
 								  "outbox.set_aside() with the event.")));
 	return true;

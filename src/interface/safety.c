@@ -36,21 +36,25 @@ require_suspect(int64 event)
 {
 	int slot = outbox_shared_find(MyDatabaseId);
 	OutboxSlotInfo info = {0};
+	OutboxRelayStatus status = {0};
 
 	if (slot != OUTBOX_NO_SLOT)
+	{
 		outbox_shared_info(slot, &info);
+		outbox_shared_status(slot, &status);
+	}
 	if (info.state != OUTBOX_SLOT_SAFE_MODE)
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("the relay of this database is not in safe mode"),
 				errhint("A dead letter is given up by outbox.discard()."));
-	if (info.suspect <= 0)
+	if (status.suspect <= 0)
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("no event is suspected"),
 				errdetail("The relay did not crash while it handled an event."),
 				errhint("Remove the cause and call outbox.resume()."));
-	if (info.suspect != event)
-		ereport(
-			ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			errmsg("event " INT64_FORMAT " is not the one that is suspected", event),
-			errdetail("The relay crashed while it handled event " INT64_FORMAT ".", info.suspect));
+	if (status.suspect != event)
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("event " INT64_FORMAT " is not the one that is suspected", event),
+				errdetail("The relay crashed while it handled event " INT64_FORMAT ".",
+						  status.suspect));
 }

@@ -1,4 +1,6 @@
 # publish_after = standby: what is published survives the loss of the server.
+#
+# Promises: Atomic.
 use strict;
 use warnings;
 use Test::More;

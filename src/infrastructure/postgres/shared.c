@@ -182,19 +182,6 @@ outbox_shared_announce_all(void)
 }
 
 void
-outbox_shared_keep_down(int slot, int64_t suspect, const char *reason)
-{
-	Slot *target = &shared->slots[slot];
-
-	outbox_shared_set_state(slot, OUTBOX_SLOT_SAFE_MODE);
-	SpinLockAcquire(&target->mutex);
-	target->info.suspect = suspect;
-	memset(&target->status, 0, sizeof(target->status));
-	strlcpy(target->status.text, reason, sizeof(target->status.text));
-	SpinLockRelease(&target->mutex);
-}
-
-void
 outbox_shared_pardon(uint32_t database, int64_t set_aside)
 {
 	int slot = outbox_shared_find(database);

@@ -44,7 +44,6 @@ typedef struct OutboxSlotInfo
 	int64_t start_after; /* not before, TimestampTz */
 	int holds; /* commands that keep the relay away */
 	bool announced; /* the relay shall look again, from the beginning */
-	int64_t suspect; /* in safe mode: what the relay was at (domain/suspicion.h) */
 	bool pardoned; /* somebody ends safe mode */
 	int64_t set_aside; /* when pardoned: without this event; 0: with all */
 } OutboxSlotInfo;
@@ -69,6 +68,7 @@ typedef struct OutboxRelayStatus
 	bool troubled; /* something went wrong since the last success */
 	bool withheld; /* the synchronous standbys lack what is to be published */
 	char text[OUTBOX_TEXT_SIZE];
+	int64_t suspect; /* in safe mode: what it was at (domain/suspicion.h) */
 	char stream[OUTBOX_TEXT_SIZE];
 	int64_t since; /* phase and cause are as they are */
 	int64_t next_retry_at;
@@ -130,9 +130,6 @@ extern void outbox_shared_announce(uint32_t database);
 
 /* The same for all databases. */
 extern void outbox_shared_announce_all(void);
-
-/* Safe mode: the relay stays down, with this suspect, for this reason.  Launcher only. */
-extern void outbox_shared_keep_down(int slot, int64_t suspect, const char *reason);
 
 /* Ends safe mode, when the launcher looks next; without this event, if not 0. */
 extern void outbox_shared_pardon(uint32_t database, int64_t set_aside);
