@@ -16,8 +16,12 @@
 
 #define STATE_COLUMNS 31
 
+/* After the start of the server, which may take a while to recover. */
+#define LAUNCHER_DUE_MS 10000
+
 PG_FUNCTION_INFO_V1(outbox_monitor_relay_state);
 
+static bool launcher_is_missed(void);
 static void fill_slot(Datum *values, bool *nulls, int slot);
 static void fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status);
 static const char *worker_name(OutboxSlotState state);
@@ -39,11 +43,20 @@ outbox_monitor_relay_state(PG_FUNCTION_ARGS)
 	memset(nulls, true, sizeof(nulls));
 	values[0] = BoolGetDatum(outbox_shared_available());
 	nulls[0] = false;
-	values[1] = CStringGetTextDatum("unknown");
+	values[1] = CStringGetTextDatum(launcher_is_missed() ? worker_name(OUTBOX_SLOT_NO_WORKER)
+														 : worker_name(OUTBOX_SLOT_UNKNOWN));
 	nulls[1] = false;
 	if (slot != OUTBOX_NO_SLOT)
 		fill_slot(values, nulls, slot);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
+}
+
+/* It should have come by now: it is the first to take a worker slot, or gets none. */
+static bool
+launcher_is_missed(void)
+{
+	return outbox_shared_available() && !outbox_shared_has_launcher() &&
+		   TimestampDifferenceExceeds(PgStartTime, GetCurrentTimestamp(), LAUNCHER_DUE_MS);
 }
 
 static void

@@ -243,6 +243,12 @@ outbox_shared_attach_launcher(void)
 	before_shmem_exit(detach_launcher, (Datum) 0);
 }
 
+bool
+outbox_shared_has_launcher(void)
+{
+	return shared && shared->launcher;
+}
+
 void
 outbox_shared_wake_launcher(void)
 {

@@ -150,6 +150,9 @@ extern bool outbox_shared_take_announcement(int slot);
 extern void outbox_shared_attach_launcher(void);
 extern void outbox_shared_wake_launcher(void);
 
+/* Is there a launcher?  Not where PostgreSQL has no worker slot for it. */
+extern bool outbox_shared_has_launcher(void);
+
 /*
  * The relay's: register its process, until it ends.  False, and nothing done, when
  * the slot has a relay already: one whose launcher has been replaced.
