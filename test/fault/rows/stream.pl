@@ -95,8 +95,13 @@ sub purge
 sub fill
 {
 	my ($world) = @_;
+	# A limit that the stream is beyond by then would have it drop its oldest messages.
+	$world->value('SELECT outbox.pause()');
+	my $stood = -1;
+	wait_until(10, sub { my $before = $stood; $stood = ($world->stream_state)[2]; return $stood == $before }) or die "not paused\n";
 	my $room = ($world->stream_state)[0] + 50;
 	$world->stream('update', $stream, "max_msgs=$room", 'discard=new') or die "no limit\n";
+	$world->value('SELECT outbox.resume()');
 	$world->becomes('misconfigured', qr/maximum messages exceeded/);
 	$world->trouble('a full stream grows') if ($world->stream_state)[0] > $room;
 	$world->stream('update', $stream, 'max_msgs=-1', 'discard=old') or die "the limit stays\n";
