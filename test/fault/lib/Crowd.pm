@@ -54,15 +54,29 @@ sub kill_one
 	return 1;
 }
 
-# Prepared transactions of clients that are no more, or all.
+# Kills all.
+sub abandon
+{
+	my ($self) = @_;
+	foreach my $number (keys %{$self->{clients}})
+	{
+		kill 'KILL', $self->{clients}{$number};
+		waitpid($self->{clients}{$number}, 0);
+		$self->{retired}{$number} = 1;
+	}
+	%{$self->{clients}} = ();
+}
+
+# Prepared transactions of clients that are no more, or all; of the world's server or
+# another one.
 sub decide
 {
-	my ($self, $all) = @_;
+	my ($self, $all, $where) = @_;
 	return unless $all || %{$self->{retired}};
-	foreach my $gid ($self->{world}->query("SELECT gid FROM pg_prepared_xacts WHERE gid LIKE 'stress %' ORDER BY gid"))
+	foreach my $gid ($self->{world}->query("SELECT gid FROM pg_prepared_xacts WHERE gid LIKE 'stress %' ORDER BY gid", $where))
 	{
 		my ($number) = $gid =~ /^stress (\d+) /;
-		$self->{world}->query(any('COMMIT', 'ROLLBACK') . " PREPARED '$gid'") if $all || $self->{retired}{$number};
+		$self->{world}->query(any('COMMIT', 'ROLLBACK') . " PREPARED '$gid'", $where) if $all || $self->{retired}{$number};
 	}
 }
 

@@ -52,19 +52,38 @@ sub drain
 	return time() - $begin;
 }
 
+# Writes the ledger from the mark on to a file; also that of another server.
+sub write_ledger
+{
+	my ($world, $from, $file, $where) = @_;
+	open(my $out, '>', $file) or die "$file: $!";
+	print $out map { "$_\n" } $world->query("SELECT event_id, aggregate, aggregate_id, ordinal, xid, checksum FROM stress.ledger WHERE event_id > $from->{event} ORDER BY event_id", $where);
+	close $out;
+}
+
+# Writes the stream behind a sequence to a file.  A cluster that has lost a node may
+# leave a question without an answer.
+sub write_stream
+{
+	my ($world, $sequence, $file) = @_;
+	my $first = $sequence + 1;
+	foreach (1 .. 4)
+	{
+		return if system("'$world->{work}/reader' '@{[ $world->look_url ]}' OUTBOX_stress 60 $first > '$file' 2>> '$world->{home}/reader.log'") == 0;
+	}
+	$world->trouble('the stream could not be read in full: ' . slurp("$world->{home}/reader.log"));
+}
+
 # Writes ledger and stream from the mark on and compares them; counts by kind.
 sub compare
 {
 	my ($world, $from, $name) = @_;
 	my $home = $world->{home};
 	my $uuid = $world->value('SELECT uuid FROM outbox.identity') // '';
-	open(my $out, '>', "$home/$name.ledger") or die "ledger: $!";
-	print $out map { "$_\n" } $world->query("SELECT event_id, aggregate, aggregate_id, ordinal, xid, checksum FROM stress.ledger WHERE event_id > $from->{event} ORDER BY event_id");
-	close $out;
-	my $first = $from->{sequence} + 1;
-	system("'$world->{work}/reader' '@{[ $world->{admin_url} // $world->{url} ]}' OUTBOX_stress 60 $first > '$home/$name.stream' 2>> '$home/reader.log'") == 0
-		or $world->trouble('the stream could not be read in full: ' . slurp("$home/reader.log"));
-	my $text = qx('$^X' test/fault/compare '$uuid' '$home/$name.ledger' '$home/$name.stream' 2>&1);
+	write_ledger($world, $from, "$home/$name.ledger");
+	write_stream($world, $from->{sequence}, "$home/$name.stream");
+	my @files = ((map { "--former=$_" } @{$from->{former} // []}), $uuid, "$home/$name.ledger", "$home/$name.stream");
+	my $text = qx('$^X' test/fault/compare @{[ map { "'$_'" } @files ]} 2>&1);
 	World::write_file("$home/$name.compared", $text);
 	my %found = $text =~ /^  (\w+) +(\d+)/mg;
 	$world->trouble("compare: $text") unless defined $found{committed};
@@ -96,7 +115,9 @@ sub read_log
 sub read_watch
 {
 	my ($world) = @_;
-	my %seen = slurp("$world->{home}/watch") =~ /^(\w+) (\d+)$/mg;
+	my %seen;
+	my $text = slurp("$world->{home}/watch");
+	while ($text =~ /^(\w+) (\d+)$/mg) { $seen{$1} = $2 if $2 >= ($seen{$1} // 0); }
 	$world->trouble("the relay took $seen{memory_kb} kB") if ($seen{memory_kb} // 0) > RELAY_MEMORY_KB;
 	$world->trouble("the relay held a snapshot for $seen{snapshot_ms} ms") if ($seen{snapshot_ms} // 0) > HELD_SNAPSHOT_MS;
 	$world->trouble('the relay was never watched') unless $seen{samples};
@@ -135,7 +156,22 @@ sub judge
 	$world->trouble("$total{unexpected} unexpected errors: " . join(' ', $crowd->complaints)) if $total{unexpected};
 	$world->trouble("$total{full} times there was no space") if $total{full} && !$row->{full};
 	$world->trouble('nobody was told that there is no space') if $row->{full} && !$total{full} && !$total{breaks};
+	account_for_others($world, \%found, $from);
 	return (%found, %total, committed => $found{committed});
+}
+
+# What others have published is no phantom if it is exactly that; but it stays in the
+# stream, so later cycles begin behind it.  An heir is fenced when, and only when,
+# the stream holds what it lacks.
+sub account_for_others
+{
+	my ($world, $found, $from) = @_;
+	my ($foreign, $former) = ($from->{foreign} // 0, $found->{former} // 0);
+	$world->trouble("$found->{phantom} messages are none of ours, not $foreign") if $foreign && $found->{phantom} != $foreign;
+	$found->{phantom} = 0 if $foreign;
+	$world->trouble("fenced: $from->{fenced}, but the stream holds $former messages that it lacks")
+		if defined $from->{fenced} && !$from->{fenced} != !$former;
+	$world->{base} = mark($world) if $foreign || $from->{former};
 }
 
 # All that a world has committed against all that its stream holds, since somebody
@@ -143,7 +179,9 @@ sub judge
 sub whole
 {
 	my ($world) = @_;
-	return compare($world, $world->{base} // { event => 0, sequence => 0 }, 'whole');
+	my $base = $world->{base} // { event => 0, sequence => 0 };
+	return unless $world->value("SELECT EXISTS (SELECT FROM stress.ledger WHERE event_id > $base->{event})") eq 't';
+	return compare($world, $base, 'whole');
 }
 
 1;

@@ -6,9 +6,12 @@
 #	$world->end;
 #
 # A world serves many cycles.  Its *disks* (data, store) are small file systems of
-# their own where that is allowed, so that they can be filled.  A fault that lasts
-# has a *lift*, which is done when its time has come or the cycle's faults are over.
-# What is wrong is noted by trouble() and judged at the end of the cycle.
+# their own where that is allowed, so that they can be filled.  Its PostgreSQL may be
+# followed by another one (Servers.pm), its broker may be three (Nodes.pm).  Of
+# several worlds one is *entered*: what is started finds its server by environment.
+# A fault that lasts has a *lift*, which is done when its time has come or the
+# cycle's faults are over.  What is wrong is noted by trouble() and judged at the end
+# of the cycle.
 package World;
 
 use strict;
@@ -86,12 +89,22 @@ sub free_port
 
 sub new
 {
-	my ($class, $work, $number) = @_;
+	my ($class, $work, $number, %options) = @_;
 	my $self = bless { work => $work, home => "$work/world.$number", broker_port => free_port(), port => free_port(),
-		settings => {}, lifts => [], trouble => [], cycles => 0, counts => {} }, $class;
+		settings => {}, lifts => [], trouble => [], cycles => 0, counts => {}, loose => {}, %options }, $class;
 	mkdir $_ or die "$_: $!\n" foreach $self->{home}, map { "$self->{home}/$_" } qw(data store);
 	$self->{url} = "nats://127.0.0.1:$self->{broker_port}";
+	$self->{data} = "$self->{home}/data/1";
+	$self->set_clock(0);
 	return $self;
+}
+
+# From here on programs find this world's server.
+sub enter
+{
+	my ($self) = @_;
+	my %environment = (PGHOST => '127.0.0.1', PGPORT => $self->{port}, PGUSER => 'stress', PGDATABASE => 'stress', PGCONNECT_TIMEOUT => 10);
+	$ENV{$_} = $environment{$_} foreach keys %environment;
 }
 
 # Disks of this size, where this program may mount any.
@@ -101,7 +114,7 @@ sub mount
 	return unless $ENV{PRIVATE_MOUNTS};
 	foreach my $disk (qw(data store))
 	{
-		system('mount', '-t', 'tmpfs', '-o', 'size=900m,mode=0700', 'tmpfs', "$self->{home}/$disk") == 0 or die "cannot mount a disk\n";
+		system('mount', '-t', 'tmpfs', '-o', 'size=700m,mode=0700', 'tmpfs', "$self->{home}/$disk") == 0 or die "cannot mount a disk\n";
 		$self->{mounted} = 1;
 	}
 }
@@ -121,7 +134,7 @@ sub end
 	my ($self) = @_;
 	$self->lift_all if @{$self->{lifts}} && !$self->{hurry};
 	$self->kill_broker;
-	system("pg_ctl -D '$self->{home}/data' -m immediate -w stop > /dev/null 2>&1") if $self->postmaster;
+	system("pg_ctl -D '$self->{data}' -m immediate -w stop > /dev/null 2>&1") if $self->postmaster;
 }
 
 # Removes it, or keeps it to be looked at: what is on its disks, too.
@@ -190,13 +203,14 @@ sub start_broker
 	my ($self) = @_;
 	return if $self->{broker};
 	$self->{broker} = spawn("$self->{home}/nats.console", 'nats-server', '-c', "$self->{home}/nats.conf");
-	wait_until(30, sub { $self->broker_greets }) or die "nats-server does not start\n";
+	wait_until(30, sub { greets($self->{broker_port}) }) or die "nats-server does not start\n";
 }
 
-sub broker_greets
+# Does a nats-server answer there?
+sub greets
 {
-	my ($self) = @_;
-	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{broker_port}, Timeout => 2) or return 0;
+	my ($port) = @_;
+	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 2) or return 0;
 	return (<$socket> // '') =~ /^INFO/;
 }
 
@@ -215,12 +229,17 @@ sub freeze_broker { my ($self) = @_; kill 'STOP', $self->{broker}; $self->{froze
 
 sub thaw_broker { my ($self) = @_; kill 'CONT', $self->{broker} if delete $self->{frozen}; }
 
+# Where the stream can be looked at by an administrator.
+sub look_url { my ($self) = @_; return $self->{admin_url} // $self->{url}; }
+
 # The program stream, as an administrator; its output or 1, nothing when it fails.
-sub stream
+sub stream { my ($self, @words) = @_; return $self->ask('stream', @words); }
+
+sub ask
 {
-	my ($self, @words) = @_;
+	my ($self, $program, @words) = @_;
 	open(my $out, '-|', 'sh', '-c', 'log=$1; shift; exec "$@" 2>> "$log"', 'sh', "$self->{home}/stream.log",
-		"$self->{work}/stream", $self->{admin_url} // $self->{url}, @words) or die "stream: $!";
+		"$self->{work}/$program", $self->look_url, @words) or die "$program: $!";
 	my @lines = <$out>;
 	chomp @lines;
 	return close($out) ? (@lines ? @lines : 1) : ();
@@ -240,12 +259,11 @@ sub make_database
 {
 	my ($self) = @_;
 	my $template = "$self->{work}/template";
-	my %environment = (PGHOST => '127.0.0.1', PGPORT => $self->{port}, PGUSER => 'stress', PGDATABASE => 'postgres', PGCONNECT_TIMEOUT => 10);
-	$ENV{$_} = $environment{$_} foreach keys %environment;
+	$self->enter;
 	make_template($template) unless -d $template;
-	system("cp -R '$template/.' '$self->{home}/data'") == 0 or die "no copy of the template\n";
-	chmod 0700, "$self->{home}/data";
-	open(my $conf, '>>', "$self->{home}/data/postgresql.conf") or die "postgresql.conf: $!";
+	system("cp -R '$template' '$self->{data}'") == 0 or die "no copy of the template\n";
+	chmod 0700, $self->{data};
+	open(my $conf, '>>', "$self->{data}/postgresql.conf") or die "postgresql.conf: $!";
 	# The longer an asynchronous commit stays in memory, the more a crash undoes;
 	# what is written outlives every kill, synced or not.  Events go soon after they
 	# were published, not before.
@@ -270,13 +288,13 @@ outbox.retry_initial = 50ms
 outbox.retry_max = 1s
 outbox.retention = 2s
 outbox.hold_time = 0
+@{[ $self->{conf} // '' ]}
 include 'cycle.conf'
 END
 	close $conf;
-	write_file("$self->{home}/data/cycle.conf", '');
+	write_file("$self->{data}/cycle.conf", '');
 	$self->start_database;
-	system("createdb stress > '$self->{home}/psql.log' 2>&1") == 0 or die "no database, see $self->{home}/psql.log\n";
-	$ENV{PGDATABASE} = 'stress';
+	system("createdb --maintenance-db=postgres stress > '$self->{home}/psql.log' 2>&1") == 0 or die "no database, see $self->{home}/psql.log\n";
 	system("psql -qX -v ON_ERROR_STOP=1 -f test/fault/stress.sql >> '$self->{home}/psql.log' 2>&1") == 0
 		or die "no schema, see $self->{home}/psql.log\n";
 }
@@ -292,10 +310,12 @@ sub make_template
 		or die "initdb failed, see $template.log\n";
 }
 
+# With the libraries that its kind wants to have loaded before all others.
 sub pg_ctl
 {
 	my ($self, @words) = @_;
-	return system("pg_ctl -D '$self->{home}/data' -l '$self->{home}/postgresql.log' -w -t 40 @words >> '$self->{home}/pg_ctl.log' 2>&1") == 0;
+	local @ENV{qw(LD_PRELOAD CLOCK_FILE OUTBOX_CRASH)} = (join(' ', map { "$self->{work}/$_.so" } @{$self->{preload} // []}), "$self->{home}/clock", "$self->{home}/crash");
+	return system("pg_ctl -D '$self->{data}' -l '$self->{home}/postgresql.log' -w -t 40 @words >> '$self->{home}/pg_ctl.log' 2>&1") == 0;
 }
 
 sub start_database
@@ -307,13 +327,23 @@ sub start_database
 
 sub stop_database { my ($self, $mode) = @_; return $self->pg_ctl('-m', $mode, 'stop'); }
 
+# Sets the server's time of day off by so many seconds, where clock.c is loaded.
+sub set_clock
+{
+	my ($self, $seconds) = @_;
+	# In place, for it is mapped.
+	open(my $out, -e "$self->{home}/clock" ? '+<' : '>', "$self->{home}/clock") or die "clock: $!\n";
+	syswrite($out, pack('q', $seconds));
+	close $out;
+}
+
 # Changes settings until the cycle's faults are lifted; undef takes one back.
 sub configure
 {
 	my ($self, %settings) = @_;
 	$self->{settings} = { %{$self->{settings}}, %settings };
 	my %now = %{$self->{settings}};
-	write_file("$self->{home}/data/cycle.conf", join '', map { "$_ = '$now{$_}'\n" } grep { defined $now{$_} } sort keys %now);
+	write_file("$self->{data}/cycle.conf", join '', map { "$_ = '$now{$_}'\n" } grep { defined $now{$_} } sort keys %now);
 }
 
 sub reload { my ($self) = @_; my $pid = $self->postmaster; return $pid && kill('HUP', $pid); }
@@ -321,7 +351,7 @@ sub reload { my ($self) = @_; my $pid = $self->postmaster; return $pid && kill('
 sub postmaster
 {
 	my ($self) = @_;
-	return slurp("$self->{home}/data/postmaster.pid") =~ /^(\d+)/ ? $1 : 0;
+	return slurp("$self->{data}/postmaster.pid") =~ /^(\d+)/ ? $1 : 0;
 }
 
 # Rows of a query, columns separated by tabs; nothing when it fails.  Of the
@@ -348,6 +378,20 @@ sub does
 
 # One value of a query; undef when it fails.
 sub value { my $self = shift; return ($self->query(@_))[0]; }
+
+# The program watch, from here on or no more.
+sub start_watch { my ($self) = @_; $self->{watch} = spawn("$self->{home}/watch", "$self->{work}/watch"); }
+
+sub stop_watch
+{
+	my ($self) = @_;
+	my $pid = delete $self->{watch} or return;
+	kill 'TERM', $pid;
+	# The server that it asks may be frozen.
+	return if wait_until(3, sub { waitpid($pid, POSIX::WNOHANG) == $pid });
+	kill 'KILL', $pid;
+	waitpid($pid, 0);
+}
 
 sub relay
 {
