@@ -157,7 +157,7 @@ sub judge
 	$world->trouble("$total{full} times there was no space") if $total{full} && !$row->{full};
 	$world->trouble('nobody was told that there is no space') if $row->{full} && !$total{full} && !$total{breaks};
 	account_for_others($world, \%found, $from);
-	$row->{account}->($world, \%found) if $row->{account};
+	$row->{account}->($world, \%found, $from) if $row->{account};
 	return (%found, %total, committed => $found{committed});
 }
 
