@@ -145,6 +145,21 @@ SQL
 	$world->trouble("the log takes $log kB") if $log > LOG_KB;
 }
 
+# Where the relay says that events stand, there they are.
+sub look_at_trail
+{
+	my ($world, $from) = @_;
+	my %event = slurp("$world->{home}/cycle.stream") =~ /^(\d+)\t[0-9a-f-]{36}-(\d+)\t/mg;
+	my @places = $world->query(<<"SQL");
+SELECT t.runs[i] + n, t.runs[i + 1] + n
+  FROM outbox.trail t, generate_series(1, cardinality(t.runs), 3) i, generate_series(0, t.runs[i + 2] - 1) n
+ WHERE t.stream = 'OUTBOX_stress' AND t.runs[i] + n > $from->{sequence}
+SQL
+	my @wrong = grep { my ($sequence, $id) = split /\t/; ($event{$sequence} // '') ne $id; } @places;
+	$world->trouble(@wrong . ' of ' . @places . " events are not where outbox.trail says, one of them $wrong[0]") if @wrong;
+	$world->trouble('outbox.trail knows no place') unless @places;
+}
+
 sub judge
 {
 	my ($world, $row, $crowd, $from) = @_;
@@ -152,6 +167,7 @@ sub judge
 	my %found = (compare($world, $from, 'cycle'), drained => $drained, read_watch($world));
 	my %total = $crowd->total;
 	look_at_tables($world);
+	look_at_trail($world, $from) unless $row->{loose};
 	read_log($world, $row, $from->{log});
 	$world->trouble("$total{unexpected} unexpected errors: " . join(' ', $crowd->complaints)) if $total{unexpected};
 	$world->trouble("$total{full} times there was no space") if $total{full} && !$row->{full};

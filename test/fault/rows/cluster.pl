@@ -31,7 +31,7 @@ sub change_leader
 my $back = sub { $_[0]->flows(15) };
 
 (
-	{ row => 11, name => 'leading node killed', weight => 2, world => 'cluster', inject => sub { lose_node($_[0], 1) }, expect => $back },
-	{ row => 11, name => 'other node killed', weight => 1, world => 'cluster', inject => sub { lose_node($_[0], 0) }, expect => $back },
-	{ row => 11, name => 'leader steps down', weight => 2, world => 'cluster', inject => \&change_leader, expect => $back },
+	{ row => 11, name => 'leading node killed', weight => 2, world => 'cluster', way => 1, inject => sub { lose_node($_[0], 1) }, expect => $back },
+	{ row => 11, name => 'other node killed', weight => 1, world => 'cluster', way => 1, inject => sub { lose_node($_[0], 0) }, expect => $back },
+	{ row => 11, name => 'leader steps down', weight => 2, world => 'cluster', way => 1, inject => \&change_leader, expect => $back },
 );

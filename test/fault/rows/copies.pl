@@ -80,7 +80,7 @@ sub restore_dump
 	must_ask($world, $crowd);
 }
 
-my %copied = (row => 17, weight => 2, expect => sub { $_[0]->flows(10) });
+my %copied = (way => 1, row => 17, weight => 2, expect => sub { $_[0]->flows(10) });
 
 (
 	{ %copied, name => 'template copy', inject => \&copy_by_template },

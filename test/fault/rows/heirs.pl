@@ -235,7 +235,7 @@ sub freeze_relay
 }
 
 my $back = sub { $_[0]->flows(10) };
-my %heir = (weight => 1, world => 'heirs', restarts => 1, torn => 1, lines => 100, expect => $back);
+my %heir = (way => 1, weight => 1, world => 'heirs', restarts => 1, torn => 1, lines => 100, expect => $back);
 my %zombie = (%heir, row => 23, account => \&in_vain);
 
 (
@@ -246,5 +246,5 @@ my %zombie = (%heir, row => 23, account => \&in_vain);
 	{ %zombie, name => 'dead primary back', weight => 2, inject => \&rise },
 	{ %zombie, name => 'copied server', inject => \&run_beside },
 	{ %heir, row => 23, name => 'copied server claims', loose => ['disordered'], inject => \&compete },
-	{ row => 23, name => 'relay frozen', weight => 2, inject => \&freeze_relay, expect => $back },
+	{ row => 23, name => 'relay frozen', way => 1, weight => 2, inject => \&freeze_relay, expect => $back },
 );

@@ -224,7 +224,7 @@ sub only_reported
 	$world->trouble("$found->{missing} events are missing, $lost were reported") if $found->{missing} > $lost;
 }
 
-my %loss = (world => 'lasting', whole => 1, lines => 60, expect => \&complete_at_last);
+my %loss = (way => 1, world => 'lasting', whole => 1, lines => 60, expect => \&complete_at_last);
 # What is sent again stands behind what came later.
 my %damage = (%loss, row => 8, weight => 1, last => 1, torn => 1);
 
