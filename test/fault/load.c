@@ -109,7 +109,9 @@ note_failure(Client *client, const char *sql, const PGresult *result)
 
 	if (state == NULL || strncmp(state, "57P", 3) == 0 || strncmp(state, "08", 2) == 0)
 		client->breaks += PQstatus(client->connection) == CONNECTION_BAD || state != NULL;
-	else if (strcmp(state, "40P01") == 0 || strcmp(state, "55P03") == 0)
+	/* A lock timeout that comes with the lock itself is said to be somebody's request. */
+	else if (strcmp(state, "40P01") == 0 || strcmp(state, "55P03") == 0 ||
+			 strcmp(state, "57014") == 0)
 		client->conflicts++;
 	else if (strncmp(state, "53", 2) == 0)
 		client->full++;
