@@ -69,7 +69,7 @@ sub write_stream
 	my $first = $sequence + 1;
 	foreach (1 .. 4)
 	{
-		return if system("'$world->{work}/reader' '@{[ $world->look_url ]}' OUTBOX_stress 60 $first > '$file' 2>> '$world->{home}/reader.log'") == 0;
+		return if system("'$world->{work}/reader' '@{[ $world->look_url ]}' OUTBOX_stress 60 $first @{[ $world->{damaged} // '' ]} > '$file' 2>> '$world->{home}/reader.log'") == 0;
 	}
 	$world->trouble('the stream could not be read in full: ' . slurp("$world->{home}/reader.log"));
 }

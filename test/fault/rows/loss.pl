@@ -178,6 +178,8 @@ sub flip
 	my $place = int((-s $file) * (0.3 + rand(0.4)));
 	seek($bytes, $place, 0);
 	read($bytes, my $byte, 1);
+	# Some versions count a message that cannot be read.
+	$world->{damaged} = 'damaged';
 	seek($bytes, $place, 0);
 	print $bytes chr(ord($byte) ^ 1 << int(rand(8)));
 	close($bytes) or die "$file: $!\n";
