@@ -135,6 +135,9 @@ sub end
 	$self->lift_all if @{$self->{lifts}} && !$self->{hurry};
 	$self->kill_broker;
 	system("pg_ctl -D '$self->{data}' -m immediate -w stop > /dev/null 2>&1") if $self->postmaster;
+	# Where a cycle broke off, others are left, perhaps frozen.
+	require Servers;
+	Servers::crash({ data => s{/postmaster\.pid$}{}r }) foreach glob "$self->{home}/data/*/postmaster.pid";
 }
 
 # Removes it, or keeps it to be looked at: what is on its disks, too.
