@@ -250,8 +250,16 @@ accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signa
 	}
 	if (slot->again)
 	{
-		/* A server that lost it would not know its id: it was removed on purpose. */
-		outbox_window_answer(&relay->window, slot, 0, true);
+		/*
+		 * A server that lost it would not know its id: it was removed on purpose.  But
+		 * where more is missing than was removed, the server cannot read it, and takes
+		 * it once it has forgotten the id.
+		 */
+		slot->unreadable = relay->inspection.missing > relay->facts.deleted;
+		if (slot->unreadable)
+			relay->inspection.hopeless_until =
+				slot->sent_at + relay->facts.duplicate_window / INT64_C(1000);
+		outbox_window_answer(&relay->window, slot, slot->unreadable ? signal->sequence : 0, true);
 		return;
 	}
 	snprintf(text, sizeof(text),

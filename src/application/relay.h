@@ -150,6 +150,8 @@ typedef struct OutboxInspection
 	int64_t looked_at;
 	int64_t verified_at; /* 0: never */
 	bool losing; /* something was found to be lost in this epoch */
+	uint64_t missing; /* what was to be sent again when that was found */
+	int64_t hopeless_until; /* the broker knows ids of what it cannot read */
 	bool survey_due;
 	bool wants_epoch;
 	OutboxVerification verification;

@@ -17,7 +17,8 @@ static void conclude(OutboxRelay *relay, int64_t now);
 static bool survey_is_due(const OutboxRelay *relay, const OutboxHeld *held);
 static void begin_survey(OutboxRelay *relay, const OutboxHeld *held, int64_t now);
 static void go_on(OutboxRelay *relay, int64_t now);
-static void close_gaps(OutboxRelay *relay);
+static void close_gaps(OutboxRelay *relay, int64_t now);
+static bool only_counts(const OutboxRelay *relay, int64_t now);
 static void end_survey(OutboxRelay *relay, int64_t now);
 static void tell_checked(OutboxRelay *relay, uint64_t deleted);
 static void hear_tail(OutboxRelay *relay, const OutboxSignal *signal, int64_t now);
@@ -32,6 +33,7 @@ outbox_repair_start(OutboxRelay *relay, int64_t now)
 
 	relay->store->held(relay->store_self, &held);
 	inspection->losing = false;
+	inspection->missing = held.waiting;
 	inspection->phase = OUTBOX_INSPECTION_CHECK;
 	inspection->repair.step = OUTBOX_REPAIR_REST;
 	inspection->repair.bad = 0;
@@ -289,7 +291,7 @@ go_on(OutboxRelay *relay, int64_t now)
 	{
 		OutboxStreamShape shape = shape_of(relay);
 
-		close_gaps(relay);
+		close_gaps(relay, now);
 		outbox_survey_supply(survey,
 							 relay->store->trail(relay->store_self, survey->done, survey->entries,
 												 OUTBOX_SURVEY_BATCH),
@@ -306,13 +308,24 @@ go_on(OutboxRelay *relay, int64_t now)
 
 /* What the survey has found to be lost is given back to the store. */
 static void
-close_gaps(OutboxRelay *relay)
+close_gaps(OutboxRelay *relay, int64_t now)
 {
 	uint64_t first;
 	uint64_t last;
 
 	while (outbox_survey_take_gap(&relay->inspection.survey, &first, &last))
-		lose(relay, first, last);
+		if (!only_counts(relay, now))
+			lose(relay, first, last);
+}
+
+/* Is what a survey finds missing not to be repaired, or not now? */
+static bool
+only_counts(const OutboxRelay *relay, int64_t now)
+{
+	const OutboxInspection *inspection = &relay->inspection;
+
+	return !relay->options.fenced ||
+		   (inspection->phase != OUTBOX_INSPECTION_CONFIRM && now < inspection->hopeless_until);
 }
 
 static void
@@ -327,7 +340,7 @@ end_survey(OutboxRelay *relay, int64_t now)
 	}
 	relay->counters.checks++;
 	inspection->verification.checked = inspection->survey.checked;
-	inspection->verification.missing = relay->options.fenced ? 0 : inspection->survey.missing;
+	inspection->verification.missing = only_counts(relay, now) ? inspection->survey.missing : 0;
 	tell_checked(relay, relay->facts.deleted);
 	inspection->wants_epoch = inspection->losing;
 }
@@ -354,7 +367,7 @@ hear_tail(OutboxRelay *relay, const OutboxSignal *signal, int64_t now)
 	relay->store->held(relay->store_self, &held);
 	if (outbox_repair_judge(&shape, &inspection->tail, signal->text,
 							relay->options.envelope.uuid) == OUTBOX_HOLDING_LOST)
-		inspection->wants_epoch = true;
+		inspection->wants_epoch |= now >= inspection->hopeless_until;
 	else if (held.waiting == 0)
 		inspection->verified_at = now;
 	relay->counters.checks++;
@@ -375,4 +388,5 @@ lose(OutboxRelay *relay, uint64_t first, uint64_t last)
 	relay->store->held(relay->store_self, &after);
 	relay->counters.lost += after.waiting - before.waiting;
 	relay->inspection.losing |= after.waiting > before.waiting;
+	relay->inspection.missing = after.waiting;
 }

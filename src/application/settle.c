@@ -93,7 +93,7 @@ count_stored(OutboxRelay *relay, const OutboxSlot *slot)
 
 	if (slot->again)
 	{
-		counters->repaired += slot->sequence != 0;
+		counters->repaired += slot->sequence != 0 && !slot->unreadable;
 		return;
 	}
 	counters->published++;

@@ -46,6 +46,7 @@ typedef struct OutboxSlot
 	bool duplicate; /* stored by an earlier epoch */
 	bool recalled; /* not sent, found stored */
 	bool again; /* was stored before, and lost */
+	bool unreadable; /* it is lost still, though the broker says that it is stored */
 } OutboxSlot;
 
 typedef struct OutboxWindow

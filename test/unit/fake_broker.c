@@ -359,7 +359,8 @@ show(FakeBroker *broker, uint64_t sequence)
 	FakeAnswer answer = {OUTBOX_VERDICT_ACKED, sequence, 0, ""};
 
 	if (sequence > broker->stream.purged && sequence <= (uint64_t) broker->stream.count &&
-		!broker->stream.messages[sequence - 1].deleted)
+		!broker->stream.messages[sequence - 1].deleted &&
+		!broker->stream.messages[sequence - 1].unreadable)
 		answer.text = broker->stream.messages[sequence - 1].id;
 	reply(broker, OUTBOX_SIGNAL_FOUND, 0, &answer);
 }

@@ -51,6 +51,7 @@ fake_stream_store(FakeStream *stream, const char *id, int64_t event, int64_t at)
 	snprintf(message->id, sizeof(message->id), "%s", id);
 	message->deleted = false;
 	message->remembered = false;
+	message->unreadable = false;
 	message->event = event;
 	message->at = at;
 	message->sequence = (uint64_t) stream->count;

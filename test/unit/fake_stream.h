@@ -29,6 +29,7 @@ typedef struct FakeMessage
 	uint64_t sequence;
 	bool deleted;
 	bool remembered; /* deleted, but its id is not forgotten */
+	bool unreadable; /* cannot be read, and does not count as deleted */
 	char id[OUTBOX_MESSAGE_ID_SIZE];
 } FakeMessage;
 

@@ -278,6 +278,73 @@ verifying_looks_at_everything_and_repairs(void **state)
 }
 
 static void
+verify(void)
+{
+	outbox_relay_verify(&desk.relay, desk.now);
+	desk.step.wake_at = desk.now;
+	desk_run(20 * SECOND);
+	assert_false(desk.report.verification.running);
+}
+
+static void
+what_cannot_be_read_is_missing_until_the_server_takes_it_again(void **state)
+{
+	(void) state;
+	for (int i = 2; i < 5; i++)
+		desk.broker.stream.messages[i].unreadable = true;
+	/* One was removed: which of them nobody knows. */
+	fake_broker_delete(&desk.broker, 7, true);
+	verify();
+	assert_int_equal(desk.report.verification.missing, 4);
+	assert_int_equal(desk.report.verification.repaired, 0);
+	assert_int_equal(desk.broker.stream.count, 8);
+	verify();
+	assert_int_equal(desk.report.verification.missing, 4);
+	desk_run(120 * SECOND);
+	verify();
+	assert_int_equal(desk.report.verification.missing, 4);
+	assert_int_equal(desk.report.verification.repaired, 4);
+	assert_int_equal(desk.broker.stream.count, 12);
+	assert_int_equal(desk.broker.stream.messages[8].event, 3);
+	assert_int_equal(desk.broker.stream.messages[11].event, 7);
+	verify();
+	assert_int_equal(desk.report.verification.missing, 0);
+	assert_false(desk.report.troubled);
+}
+
+static void
+check(void)
+{
+	outbox_relay_check(&desk.relay, desk.now);
+	desk.step.wake_at = desk.now;
+	desk_run(SECOND);
+}
+
+static void
+what_cannot_be_read_is_not_sent_over_and_over(void **state)
+{
+	uint64_t epochs;
+	int64_t verified_at;
+
+	(void) state;
+	desk.broker.stream.messages[7].unreadable = true;
+	verified_at = desk.report.verified_at;
+	check();
+	epochs = desk.report.counters.epochs;
+	assert_int_equal(desk.report.counters.lost, 1);
+	for (int i = 0; i < 10; i++)
+		check();
+	assert_int_equal(desk.report.counters.epochs, epochs);
+	assert_int_equal(desk.report.counters.lost, 1);
+	desk_run(120 * SECOND);
+	check();
+	assert_int_equal(desk.report.counters.repaired, 1);
+	assert_int_equal(desk.broker.stream.messages[8].event, 8);
+	check();
+	assert_true(desk.report.verified_at > verified_at);
+}
+
+static void
 a_check_beside_the_publishing_notices_a_loss(void **state)
 {
 	(void) state;
@@ -312,6 +379,9 @@ main(void)
 		cmocka_unit_test_setup(what_is_no_longer_retained_is_gone_and_holds_nobody, set_up),
 		cmocka_unit_test_setup(on_a_shared_stream_nothing_is_repaired, set_up),
 		cmocka_unit_test_setup(verifying_looks_at_everything_and_repairs, set_up),
+		cmocka_unit_test_setup(what_cannot_be_read_is_missing_until_the_server_takes_it_again,
+							   set_up),
+		cmocka_unit_test_setup(what_cannot_be_read_is_not_sent_over_and_over, set_up),
 		cmocka_unit_test_setup(a_check_beside_the_publishing_notices_a_loss, set_up),
 	};
 
