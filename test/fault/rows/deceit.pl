@@ -100,6 +100,7 @@ sub set_aside
 	$world->flows(20);
 	crash_on($world);
 	$world->does("SELECT outbox.redrive($event)") or $world->trouble('outbox.redrive fails');
+	World::wait_until(30, sub { ($world->value('SELECT count(*) FROM outbox.dead_letter') // '') eq '0' }) or $world->trouble('the event stays a dead letter');
 	$world->flows(10);
 }
 
