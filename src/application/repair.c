@@ -118,6 +118,14 @@ outbox_relay_check(OutboxRelay *relay, int64_t now)
 	if (relay->delivery.phase != OUTBOX_DELIVERY_STREAMING || outbox_repair_checks(relay) ||
 		inspection->tail.sequence != 0)
 		return;
+	if (inspection->hopeless_until != 0 && now >= inspection->hopeless_until)
+	{
+		/* What the broker knew ids of is looked for once more. */
+		inspection->hopeless_until = 0;
+		inspection->survey_due = true;
+		inspection->wants_epoch = true;
+		return;
+	}
 	relay->store->held(relay->store_self, &held);
 	if (!relay->options.fenced || relay->broker->look == NULL || held.newest.sequence == 0)
 	{
