@@ -214,8 +214,8 @@ at_rest('published');
 $before = places();
 damage();
 at_rest('connected again');
-query($node, 'SELECT outbox.verify()');
-eventually('the hole is found and filled', sub { counter('to_repair') eq '0' && counter('repaired') > $repaired + 3 });
+eventually('the hole is found and filled', sub {
+		query($node, 'SELECT complete, missing FROM outbox.verify()') eq 't|0' && counter('repaired') > $repaired + 3 });
 at_rest('published');
 %ids = ();
 $ids{$_}++ foreach values %{ places() };
