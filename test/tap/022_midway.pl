@@ -202,7 +202,8 @@ reconnect($times);
 my $after = usage();
 diag(join ' ', map { "$_ $before->{$_} -> $after->{$_};" } qw(files threads kB));
 is($after->{pid}, $before->{pid}, 'it is the same relay');
-cmp_ok($after->{files}, '<=', $before->{files} + 2, 'it holds no more files');
+# A few of the tables' files may be opened late.
+cmp_ok($after->{files}, '<=', $before->{files} + 10, 'it holds no more files');
 cmp_ok($after->{threads}, '<=', $before->{threads} + 2, 'nor threads');
 cmp_ok($after->{kB}, '<', $before->{kB} + 4096, 'nor memory');
 
