@@ -260,7 +260,7 @@ conclude(OutboxRelay *relay, int64_t now)
 		inspection->survey.running = false;
 		inspection->survey_due = false;
 	}
-	if (held.waiting == 0)
+	if (held.waiting == 0 && inspection->hopeless_until == 0)
 		inspection->verified_at = now;
 	outbox_publish_begin(relay, now);
 }
@@ -376,7 +376,7 @@ hear_tail(OutboxRelay *relay, const OutboxSignal *signal, int64_t now)
 	if (outbox_repair_judge(&shape, &inspection->tail, signal->text,
 							relay->options.envelope.uuid) == OUTBOX_HOLDING_LOST)
 		inspection->wants_epoch |= now >= inspection->hopeless_until;
-	else if (held.waiting == 0)
+	else if (held.waiting == 0 && inspection->hopeless_until == 0)
 		inspection->verified_at = now;
 	relay->counters.checks++;
 	inspection->tail.sequence = 0;

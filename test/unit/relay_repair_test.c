@@ -297,6 +297,8 @@ verify(void)
 static void
 what_cannot_be_read_is_missing_until_the_server_takes_it_again(void **state)
 {
+	int64_t verified_at;
+
 	(void) state;
 	for (int i = 2; i < 5; i++)
 		desk.broker.stream.messages[i].unreadable = true;
@@ -308,6 +310,10 @@ what_cannot_be_read_is_missing_until_the_server_takes_it_again(void **state)
 	assert_int_equal(desk.broker.stream.count, 8);
 	verify();
 	assert_int_equal(desk.report.verification.missing, 4);
+	/* Nothing may be removed for having been seen since. */
+	verified_at = desk.report.verified_at;
+	check();
+	assert_int_equal(desk.report.verified_at, verified_at);
 	desk_run(120 * SECOND);
 	check();
 	assert_int_equal(desk.report.counters.repaired, 4);
