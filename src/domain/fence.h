@@ -26,8 +26,8 @@
  * epoch begins, what is beyond the floor is *recalled* (recall.h): events that
  * are found there are settled without being sent, and predictions start at the
  * stream's end.  So does the first epoch of every process, which cannot know who
- * was here since the floor was written down.  They start at the floor again when all is settled, or when the
- * stream ends there.
+ * was here since the floor was written down.  They start at the floor again when all
+ * is settled, or when the stream ends there.
  *
  * One message that a former process has sent may still be on its way: of several, the
  * order is durable, so they fit in where they belong or nowhere, but not of a single
