@@ -61,13 +61,15 @@ EXTENSION = cleanoutbox
 MODULE_big = cleanoutbox
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(TOP)outbox.control)
 
-# Four layers: the domain and the application are plain C, the adapters see either PostgreSQL or NATS.
+# Four layers: the domain and the application are plain C, the adapters see PostgreSQL or NATS or HTTP.
 c_files = $(patsubst $(TOP)%,%,$(wildcard $(TOP)src/$(1)/*.c))
 PURE := $(call c_files,domain) $(call c_files,application)
 NATS := $(call c_files,infrastructure/nats)
+HTTP := $(call c_files,infrastructure/http)
 POSTGRES := $(call c_files,infrastructure/postgres) $(call c_files,interface)
-SOURCES := $(PURE) $(NATS) $(POSTGRES)
-OBJS = $(SOURCES:.c=.o)
+SOURCES := $(PURE) $(NATS) $(HTTP) $(POSTGRES)
+PAGE = $(EXTENSION)-page.c
+OBJS = $(SOURCES:.c=.o) $(PAGE:.c=.o)
 
 # The install script, in this order.
 SQL = \
@@ -88,6 +90,7 @@ SQL = \
 	interface/schedule.sql \
 	interface/safety.sql \
 	interface/monitor.sql \
+	interface/http.sql \
 	interface/replay.sql \
 	interface/erase.sql \
 	interface/adopt.sql \
@@ -98,12 +101,12 @@ DATA = $(patsubst $(TOP)%,%,$(wildcard $(TOP)src/interface/upgrade/*.sql))
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 # What the server calls by name; everything else stays inside the library.
-SYMBOLS = Pg_magic_func _PG_init outbox_launcher_main outbox_relay_main
+SYMBOLS = Pg_magic_func _PG_init outbox_launcher_main outbox_relay_main outbox_http_main
 EXPORTS = $(EXTENSION).exports
 
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
-SHLIB_LINK = -lnats -lssl -lcrypto -lpthread -Wl,--version-script=$(EXPORTS)
-EXTRA_CLEAN = build $(EXPORTS) $(srcdir)/$(EXTENSION).control
+SHLIB_LINK = -lnats -lmicrohttpd -lssl -lcrypto -lpthread -Wl,--version-script=$(EXPORTS)
+EXTRA_CLEAN = build $(PAGE) $(EXPORTS) $(srcdir)/$(EXTENSION).control
 
 include $(PGXS)
 
@@ -111,7 +114,8 @@ include $(PGXS)
 $(OBJS) $(OBJS:.o=.bc): $(wildcard $(TOP)src/*/*.h $(TOP)src/*/*/*.h)
 $(shell mkdir -p $(sort $(dir $(OBJS))))
 
-$(PURE:.c=.o) $(PURE:.c=.bc) $(NATS:.c=.o) $(NATS:.c=.bc): override CPPFLAGS = -I$(srcdir)/src
+LIBRARY_ONLY := $(PURE) $(NATS) $(HTTP)
+$(LIBRARY_ONLY:.c=.o) $(LIBRARY_ONLY:.c=.bc): override CPPFLAGS = -I$(srcdir)/src
 $(PURE:.c=.o) $(PURE:.c=.bc): override CFLAGS += -std=c11 -Wunused-parameter -Wsign-compare
 $(PURE:.c=.bc): override BITCODE_CFLAGS += -std=c11
 $(POSTGRES:.c=.o) $(POSTGRES:.c=.bc): override CPPFLAGS += -I$(srcdir)/src
@@ -122,6 +126,13 @@ $(srcdir)/$(EXTENSION).control: $(srcdir)/outbox.control
 ifneq ($(realpath $(srcdir)),$(realpath .))
 $(EXTENSION).control: $(srcdir)/$(EXTENSION).control ;
 endif
+
+# The live page, as bytes of the library.
+$(PAGE): $(TOP)src/interface/monitoring/page.html $(TOP)Makefile
+	{ echo '#include "interface/page.h"'; echo 'const char outbox_page_html[] = {'; \
+	  od -An -v -td1 $< | sed 's|  *\(-*[0-9]*\)|\1,|g'; \
+	  echo '0};'; echo 'const size_t outbox_page_length = sizeof(outbox_page_html) - 1;'; } > $@
+$(PAGE:.c=.o) $(PAGE:.c=.bc): override CPPFLAGS = -I$(srcdir)/src
 
 $(DATA_built): $(SQL_FILES) $(TOP)Makefile
 	cat $(SQL_FILES) > $@

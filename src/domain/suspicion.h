@@ -31,6 +31,7 @@
 /* At hand: an event's id, which is positive, or one of these. */
 #define OUTBOX_AT_HAND_NOTHING INT64_C(0)
 #define OUTBOX_AT_HAND_LOG INT64_C(-1)
+#define OUTBOX_AT_HAND_REQUEST INT64_C(-2) /* the HTTP endpoint's */
 
 typedef enum OutboxEnd
 {

@@ -35,8 +35,10 @@
 
 #include "infrastructure/postgres/compat.h"
 #include "infrastructure/postgres/mark.h"
+#include "infrastructure/postgres/names.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
+#include "interface/keeper.h"
 #include "interface/launcher.h"
 #include "interface/settings.h"
 
@@ -76,6 +78,7 @@ static bool stays_down(const Database *database);
 static void word(char *reason, size_t size, const OutboxMark *mark);
 static TimestampTz start(const Database *database);
 static void look_again(void);
+static long sooner(long a, long b);
 
 void
 outbox_launcher_register(void)
@@ -118,7 +121,7 @@ outbox_launcher_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 			look_again();
 		}
-		timeout = supervise();
+		timeout = sooner(supervise(), outbox_keeper_turn());
 		(void) WaitLatch(MyLatch,
 						 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout >= 0 ? WL_TIMEOUT : 0),
 						 timeout, PG_WAIT_EXTENSION);
@@ -151,6 +154,7 @@ supervise(void)
 			warn_of_too_many();
 			continue;
 		}
+		outbox_names_note(database->slot, NameStr(database->name));
 		due = consider(database);
 		next = Min(next, due);
 	}
@@ -429,4 +433,11 @@ look_again(void)
 		if (info.state == OUTBOX_SLOT_DISABLED || info.state == OUTBOX_SLOT_EXCLUDED)
 			outbox_shared_set_state(slot, OUTBOX_SLOT_UNKNOWN);
 	}
+}
+
+/* Of two timeouts, of which -1 is none. */
+static long
+sooner(long a, long b)
+{
+	return a < 0 ? b : b < 0 ? a : Min(a, b);
 }

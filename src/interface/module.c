@@ -13,6 +13,8 @@
 #include "miscadmin.h"
 
 #include "infrastructure/postgres/broadcast.h"
+#include "infrastructure/postgres/endpoint.h"
+#include "infrastructure/postgres/names.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/wakeup.h"
@@ -36,6 +38,8 @@ _PG_init(void)
 	{
 		outbox_shared_request();
 		outbox_queue_request((size_t) outbox_settings.broadcast_buffer * 1024);
+		outbox_endpoint_request();
+		outbox_names_request();
 		outbox_utility_install();
 		/* pg_upgrade wants a server that does nothing by itself. */
 		if (!IsBinaryUpgrade)

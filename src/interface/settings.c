@@ -74,6 +74,7 @@ static bool check_broadcast_template(char **value, void **extra, GucSource sourc
 static bool check_channel(char **value, void **extra, GucSource source);
 static bool check_context(char **value, void **extra, GucSource source);
 static bool check_databases(char **value, void **extra, GucSource source);
+static bool check_listen(char **value, void **extra, GucSource source);
 static bool check_path(char **value, void **extra, GucSource source);
 static bool check_servers(char **value, void **extra, GucSource source);
 static bool check_stream(char **value, void **extra, GucSource source);
@@ -193,6 +194,10 @@ static const TextRow texts[] = {
 	{"outbox.databases", "Databases whose events may be published.",
 	 "Comma-separated list; empty or *: all that have the extension.", &outbox_settings.databases,
 	 "", PGC_SIGHUP, GUC_LIST_INPUT, check_databases, NULL},
+	{"outbox.http_listen", "Address and port of the HTTP endpoint.",
+	 "[ADDRESS:]PORT, an IPv6 address in brackets; 127.0.0.1 without an address; empty: there is "
+	 "none.",
+	 &outbox_settings.http_listen, "", PGC_SIGHUP, 0, check_listen, NULL},
 	{"outbox.nats_credentials_file", "File with the credentials (JWT and seed) for NATS.", NULL,
 	 &outbox_settings.nats_credentials_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_path, NULL},
 	{"outbox.nats_nkey_seed_file", "File with the nkey seed for NATS.", NULL,
@@ -321,6 +326,12 @@ check_databases(char **value, void **extra, GucSource source)
 	return accept(legal ? NULL
 						: "The list is names separated by commas, in double quotes where a name "
 						  "holds upper-case letters, commas or blanks.");
+}
+
+static bool
+check_listen(char **value, void **extra, GucSource source)
+{
+	return accept(outbox_syntax_listen(*value));
 }
 
 static bool

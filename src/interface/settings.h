@@ -22,6 +22,7 @@ typedef struct OutboxSettings
 	char *nats_tls_key_file;
 	int connect_timeout; /* ms */
 	char *databases; /* list, comma separated; '' or '*': all */
+	char *http_listen; /* '': nowhere */
 
 	/* server level: fixed when the server starts */
 	int broadcast_buffer; /* kB */

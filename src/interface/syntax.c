@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "infrastructure/http/address.h"
 #include "interface/syntax.h"
 
 #define PORT_DIGITS 5
@@ -78,6 +79,14 @@ outbox_syntax_channel(const char *text)
 		if ((unsigned char) *text < ' ' || *text == 0x7f)
 			return "A channel's name holds no control characters.";
 	return NULL;
+}
+
+const char *
+outbox_syntax_listen(const char *text)
+{
+	OutboxHttpAddress parsed;
+
+	return *text == '\0' ? NULL : outbox_http_address_parse(text, &parsed);
 }
 
 const char *

@@ -17,6 +17,9 @@ extern const char *outbox_syntax_stream(const char *text);
 /* A channel of NOTIFY; '' is off. */
 extern const char *outbox_syntax_channel(const char *text);
 
+/* Where to listen: [ADDRESS:]PORT; '' is nowhere. */
+extern const char *outbox_syntax_listen(const char *text);
+
 /* An absolute path; '' is none. */
 extern const char *outbox_syntax_path(const char *text);
 

@@ -205,8 +205,8 @@ name(char *into, uint32_t database)
 static void
 complain(void)
 {
-	ereport(LOG, (errcode_for_file_access(), errmsg("could not write the mark of a relay: %m"),
-				  errdetail("If relays crash, nobody counts how often.")));
+	ereport(LOG, (errcode_for_file_access(), errmsg("could not write the mark of a worker: %m"),
+				  errdetail("If workers crash, nobody counts how often.")));
 }
 
 static void

@@ -12,6 +12,8 @@
  * a mark counts only under the postmaster that it was written under.
  *
  * The relay writes its mark while it runs, the launcher while none runs.
+ *
+ * The HTTP endpoint leaves marks, too, under the name of no database.
  */
 #ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_MARK_H
 #define OUTBOX_INFRASTRUCTURE_POSTGRES_MARK_H
@@ -20,6 +22,8 @@
 #include <stdint.h>
 
 #include "domain/suspicion.h"
+
+#define OUTBOX_MARK_ENDPOINT 0
 
 typedef struct OutboxMark
 {
