@@ -26,7 +26,7 @@ outbox_page_policy(void)
 	previous = MemoryContextSwitchTo(TopMemoryContext);
 	initStringInfo(&policy);
 	appendStringInfoString(&policy, "default-src 'none'; base-uri 'none'; form-action 'none'; "
-									"frame-ancestors 'none'; connect-src 'self'; script-src ");
+									"frame-ancestors 'none'; connect-src 'self'; img-src data:; script-src ");
 	append_digest(&policy, "script");
 	appendStringInfoString(&policy, "; style-src ");
 	append_digest(&policy, "style");
