@@ -7,6 +7,7 @@
 #   make check-fault CYCLES=n    n cycles of the fault matrix, each judged by itself
 #   make bench        measures speed and size
 #   make check-matrix tests it in other releases of Debian, with other versions
+#   make check-page   looks at the live page in a browser, which it installs (Chromium, 600 MB)
 #   make clean        removes what was built
 #
 # The parts stand below.  PG_CONFIG chooses the PostgreSQL.
@@ -16,7 +17,7 @@ TOP := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 
 # Tests and demo start from nothing: they install what is missing and build in a folder of their own.
 PARTS := build arch unit contract storm fuzz regress isolation tap fault
-COMMANDS := check $(PARTS:%=check-%) check-matrix stress bench demo demo-stop deps format
+COMMANDS := check $(PARTS:%=check-%) check-page check-matrix stress bench demo demo-stop deps format
 
 ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
 
@@ -29,6 +30,8 @@ check:
 	@$(TOP)test/run/deps check && $(TOP)test/run/check
 $(PARTS:%=check-%): check-%:
 	@$(TOP)test/run/deps check && $(if $(and $(filter fault,$*),$(CYCLES)),$(TOP)test/fault/cycles,$(TOP)test/run/check $*)
+check-page:
+	@$(TOP)test/run/deps page && $(TOP)test/run/check page
 check-matrix:
 	@$(TOP)test/run/deps matrix && $(TOP)test/run/matrix
 stress:

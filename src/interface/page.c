@@ -25,8 +25,9 @@ outbox_page_policy(void)
 		return known;
 	previous = MemoryContextSwitchTo(TopMemoryContext);
 	initStringInfo(&policy);
-	appendStringInfoString(&policy, "default-src 'none'; base-uri 'none'; form-action 'none'; "
-									"frame-ancestors 'none'; connect-src 'self'; img-src data:; script-src ");
+	appendStringInfoString(
+		&policy, "default-src 'none'; base-uri 'none'; form-action 'none'; "
+				 "frame-ancestors 'none'; connect-src 'self'; img-src data:; script-src ");
 	append_digest(&policy, "script");
 	appendStringInfoString(&policy, "; style-src ");
 	append_digest(&policy, "style");

@@ -7,7 +7,7 @@
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
-#include "interface/overview.h"
+#include "interface/board.h"
 #include "interface/page.h"
 #include "interface/prometheus.h"
 #include "interface/route.h"
@@ -88,13 +88,13 @@ write_health(StringInfo body)
 static unsigned int
 write_readiness(StringInfo body)
 {
-	return outbox_overview_write_readiness(body) ? OK : UNAVAILABLE;
+	return outbox_board_write_readiness(body) ? OK : UNAVAILABLE;
 }
 
 static unsigned int
 write_status(StringInfo body)
 {
-	outbox_overview_write(body);
+	outbox_board_write(body);
 	return OK;
 }
 

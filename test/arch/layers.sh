@@ -14,7 +14,7 @@ visible()
 		domain) echo domain ;;
 		application) echo application domain ;;
 		infrastructure/*) echo "$1" application domain ;;
-		interface) echo interface infrastructure/postgres infrastructure/nats application domain ;;
+		interface) echo interface infrastructure/postgres infrastructure/nats infrastructure/http application domain ;;
 		*) echo "unknown layer $1" >&2 ;;
 	esac
 }
@@ -27,6 +27,11 @@ sees_postgres()
 sees_nats()
 {
 	[ "$1" = infrastructure/nats ]
+}
+
+sees_http()
+{
+	[ "$1" = infrastructure/http ]
 }
 
 is_pure()
@@ -56,6 +61,8 @@ include_offences()
 			echo "$file includes headers of PostgreSQL"
 		sees_nats "$layer" || ! printf '%s\n' "$list" | grep -qE '/(nats/)?nats\.h$' ||
 			echo "$file includes headers of libnats"
+		sees_http "$layer" || ! printf '%s\n' "$list" | grep -qE '/microhttpd\.h$' ||
+			echo "$file includes headers of libmicrohttpd"
 	done
 }
 
@@ -104,7 +111,9 @@ symbol_offences()
 	[ -n "$list" ] || return
 	log=$(build $(printf '%s\n' "$list" | sed 's/\.c$/.o/')) || printf '%s\nan object does not build\n' "$log"
 	dynamic libnats.so > "$scratch/nats"
-	{ dynamic libc.so.6; dynamic libssl.so; dynamic libcrypto.so; printf '%s\n' _GLOBAL_OFFSET_TABLE_ __tls_get_addr; } > "$scratch/libc"
+	dynamic libmicrohttpd.so > "$scratch/http"
+	{ dynamic libc.so.6; printf '%s\n' _GLOBAL_OFFSET_TABLE_ __tls_get_addr; } > "$scratch/libc"
+	{ dynamic libssl.so; dynamic libcrypto.so; cat "$scratch/libc"; } > "$scratch/secure"
 	for file in $list; do
 		layer=$(layer_of "$file")
 		[ -f "$OBJECTS/${file%.c}.o" ] || continue
@@ -116,10 +125,14 @@ symbol_offences()
 		if is_pure "$layer"; then
 			grep -vE "$pure_symbols" "$scratch/foreign" | sed "s|^|$file is not pure, it needs |"
 		elif sees_nats "$layer"; then
-			grep -vxF -f "$scratch/nats" "$scratch/foreign" | grep -vxF -f "$scratch/libc" |
+			grep -vxF -f "$scratch/nats" "$scratch/foreign" | grep -vxF -f "$scratch/secure" |
 				sed "s|^|$file needs what is neither of libnats nor of OpenSSL nor of libc: |"
+		elif sees_http "$layer"; then
+			grep -vxF -f "$scratch/http" "$scratch/foreign" | grep -vxF -f "$scratch/libc" |
+				sed "s|^|$file needs what is neither of libmicrohttpd nor of libc: |"
 		else
 			grep -xF -f "$scratch/nats" "$scratch/foreign" | sed "s|^|$file calls libnats: |"
+			grep -xF -f "$scratch/http" "$scratch/foreign" | sed "s|^|$file calls libmicrohttpd: |"
 		fi
 	done
 }

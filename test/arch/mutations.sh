@@ -17,6 +17,13 @@ layers|src/application/relay.c|application includes an adapter|s/(#include "[^\n
 layers|src/application/relay.c|application calls an adapter that it does not see|s/\z/\nextern void outbox_wakeup_mark(void);\nextern void outbox_relay_wake(void);\n\nvoid\noutbox_relay_wake(void)\n{\n\toutbox_wakeup_mark();\n}\n/
 layers|src/infrastructure/nats/broker.c|the NATS adapter calls pstrdup|s/\z/\nextern char *pstrdup(const char *text);\nextern char *outbox_broker_copy(const char *text);\n\nchar *\noutbox_broker_copy(const char *text)\n{\n\treturn pstrdup(text);\n}\n/
 layers|src/infrastructure/nats/broker.c|the NATS adapter includes the other adapter|s/(#include "[^\n]*\n)/#include "infrastructure\/postgres\/log.h"\n$1/
+layers|src/infrastructure/http/server.c|the HTTP adapter includes a header of PostgreSQL|s/(#include "[^\n]*\n)/#include "pg_config_manual.h"\n$1/
+layers|src/infrastructure/http/server.c|the HTTP adapter calls PostgreSQL|s/\z/\nextern void pg_usleep(long us);\nextern void outbox_http_server_wait(void);\n\nvoid\noutbox_http_server_wait(void)\n{\n\tpg_usleep(1);\n}\n/
+layers|src/infrastructure/http/server.c|the HTTP adapter calls libnats|s/\z/\nextern void nats_Sleep(int64_t ms);\nextern void outbox_http_server_wait(void);\n\nvoid\noutbox_http_server_wait(void)\n{\n\tnats_Sleep(1);\n}\n/
+layers|src/infrastructure/http/server.c|the HTTP adapter includes another adapter|s/(#include "[^\n]*\n)/#include "infrastructure\/nats\/clock.h"\n$1/
+layers|src/infrastructure/nats/broker.c|the NATS adapter includes microhttpd.h|s/(#include "[^\n]*\n)/#include <microhttpd.h>\n$1/
+layers|src/interface/route.c|the interface includes microhttpd.h|s/(#include "postgres.h"\n)/$1#include <microhttpd.h>\n/
+layers|src/interface/route.c|the interface calls libmicrohttpd|s/\z/\nextern const char *MHD_get_version(void);\nextern const char *outbox_route_version(void);\n\nconst char *\noutbox_route_version(void)\n{\n\treturn MHD_get_version();\n}\n/
 layers|src/infrastructure/postgres/log.c|the PostgreSQL adapter calls libnats|s/\z/\nextern void nats_Sleep(int64 ms);\nextern void outbox_log_wait(void);\n\nvoid\noutbox_log_wait(void)\n{\n\tnats_Sleep(1);\n}\n/
 layers|src/interface/emit.c|the interface includes nats.h|s/(#include "postgres.h"\n)/$1#include <nats\/nats.h>\n/
 layers|src/interface/emit.c|the server's version is asked for outside compat.h|s/\z/\n#if PG_VERSION_NUM < 150000\n#error "too old"\n#endif\n/

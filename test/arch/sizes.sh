@@ -2,8 +2,8 @@
 # Functions of at most 80 lines, 6 parameters and 4 levels; files of at most 500 lines.
 . "$(dirname "$0")/tap.sh"
 
-# Functions whose parameters the server prescribes.
-prescribed='^src/interface/utility\.c process: [0-9]+ parameters'
+# Functions whose parameters the server or a library prescribes.
+prescribed='^src/(interface/utility\.c process|infrastructure/http/server\.c on_request): [0-9]+ parameters'
 
 tidy()
 {

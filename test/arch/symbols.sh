@@ -4,7 +4,7 @@
 
 expected()
 {
-	printf '%s\n' Pg_magic_func _PG_init outbox_launcher_main outbox_relay_main
+	printf '%s\n' Pg_magic_func _PG_init outbox_launcher_main outbox_relay_main outbox_http_main
 	tr '\n' ' ' < "$OBJECTS/$script" | grep -oE "'MODULE_PATHNAME', *'[a-z0-9_]+'" |
 		sed "s/.*, *'\(.*\)'/\1\npg_finfo_\1/" | sort -u
 }

@@ -8,7 +8,7 @@ archive=$WORK/objects/outbox.a
 make_archive()
 {
 	mkdir -p "$WORK/objects"
-	ls src/domain/*.c src/application/*.c src/infrastructure/nats/*.c "$@" 2>/dev/null |
+	ls src/domain/*.c src/application/*.c src/infrastructure/nats/*.c src/infrastructure/http/*.c "$@" 2>/dev/null |
 		xargs -P "$jobs" -I{} sh -c 'gcc $1 -c -o "$2/$(echo "$3" | tr / _).o" "$3"' sh "$flags" "$WORK/objects" {} ||
 		echo "not ok - every source builds"
 	ar rcs "$archive" "$WORK"/objects/*.o
@@ -19,7 +19,7 @@ build_program()
 {
 	program=$WORK/objects/$(basename "$1" .c)
 	# shellcheck disable=SC2086
-	gcc $flags -o "$program" "$1" "$archive" -lcmocka -lnats -lssl -lcrypto -lpthread && return
+	gcc $flags -o "$program" "$1" "$archive" -lcmocka -lnats -lmicrohttpd -lssl -lcrypto -lpthread && return
 	echo "not ok - $1 builds"
 	return 1
 }

@@ -6,7 +6,8 @@ PG_CONFIG=${PG_CONFIG:-pg_config}
 jobs=$(nproc)
 number=0
 failed=0
-export PG_CONFIG
+PATH=$PATH:$WORK/tools
+export PG_CONFIG PATH
 
 # point NAME COMMAND...: one TAP line; the output of a command that fails is shown
 point()

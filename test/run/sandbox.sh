@@ -35,6 +35,8 @@ make_work()
 	(cd "$top" && tar -cf - --exclude='*.o' --exclude='*.bc' src sql expected test outbox.control Makefile \
 		README.md CHANGELOG.md META.json LICENSE .clang-format .clang-tidy) |
 		tar -xf - -C "$work/tree" --no-same-owner
+	# What test/run/deps has unpacked.
+	[ ! -d "$top/build/tools" ] || cp -R "$top/build/tools" "$work/tools"
 	case $enter in runuser*) chown -R "$user:" "$work" ;; esac
 	cd "$work/tree" || exit 1
 }

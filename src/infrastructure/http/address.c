@@ -13,6 +13,7 @@
 #define PORT_DIGITS 5
 #define PORT_MAX 65535
 
+static bool strip_port(const char *host, char *name, size_t size);
 static bool is_loopback(const OutboxHttpAddress *address);
 static const char *split(const char *text, char *host, size_t size, const char **port);
 static bool parse_port(const char *text, uint16_t *port);
@@ -56,22 +57,11 @@ outbox_http_address_answers_to(const OutboxHttpAddress *address, const char *hos
 {
 	struct in6_addr number;
 	char name[INET6_ADDRSTRLEN];
-	const char *port;
 
 	if (!is_loopback(address))
 		return true;
-	/* A port may follow, or not. */
-	if (*host == '[' || strchr(host, ':') != NULL)
-	{
-		if (*host == '[' && host[strlen(host) - 1] == ']')
-			return true;
-		if (split(host, name, sizeof(name), &port) != NULL)
-			return false;
-	}
-	else if (strlen(host) >= sizeof(name))
+	if (!strip_port(host, name, sizeof(name)))
 		return false;
-	else
-		strcpy(name, host);
 	return strcmp(name, "localhost") == 0 || inet_pton(AF_INET, name, &number) == 1 ||
 		   inet_pton(AF_INET6, name, &number) == 1;
 }
@@ -91,6 +81,25 @@ outbox_http_address_format(const OutboxHttpAddress *address, char *text, size_t 
 	}
 	(void) inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
 	snprintf(text, size, "%s:%u", host, (unsigned int) ntohs(v4->sin_port));
+}
+
+/* The host without port and brackets; a port may be there, or not. */
+static bool
+strip_port(const char *host, char *name, size_t size)
+{
+	const char *port;
+	size_t length = strlen(host);
+	bool bracket = length > 2 && host[0] == '[' && host[length - 1] == ']';
+
+	if (!bracket && strchr(host, ':') != NULL)
+		return split(host, name, size, &port) == NULL;
+	if (bracket)
+		length -= 2;
+	if (length >= size)
+		return false;
+	memcpy(name, bracket ? host + 1 : host, length);
+	name[length] = '\0';
+	return true;
 }
 
 static bool

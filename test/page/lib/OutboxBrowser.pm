@@ -156,7 +156,9 @@ sub wait_for
 		if (time() > $end)
 		{
 			ok(0, $name);
-			diag("still not so: $expression; the page says: " . ($self->value('document.body.innerText') // ''));
+			my $said = "still not so: $expression; the page says: " . ($self->value('document.body.innerText') // '');
+			utf8::encode($said) if utf8::is_utf8($said);
+			diag($said);
 			return 0;
 		}
 		sleep 0.1;

@@ -1,5 +1,5 @@
 /*
- * overview.c
+ * board.c
  *		All outboxes of the server as JSON, from shared memory alone.
  */
 #include "postgres.h"
@@ -9,7 +9,7 @@
 #include "utils/timestamp.h"
 
 #include "interface/notation.h"
-#include "interface/overview.h"
+#include "interface/board.h"
 #include "interface/standing.h"
 
 static void write_database(StringInfo json, const OutboxStanding *standing);
@@ -21,7 +21,7 @@ static const char *reason_of(const OutboxStanding *standing);
 static void separate(StringInfo json);
 
 void
-outbox_overview_write(struct StringInfoData *json)
+outbox_board_write(struct StringInfoData *json)
 {
 	appendStringInfoString(json, "{\"now\":");
 	outbox_notation_time(json, GetCurrentTimestamp());
@@ -41,7 +41,7 @@ outbox_overview_write(struct StringInfoData *json)
 }
 
 bool
-outbox_overview_write_readiness(struct StringInfoData *json)
+outbox_board_write_readiness(struct StringInfoData *json)
 {
 	StringInfoData databases;
 	bool ready = true;
