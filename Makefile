@@ -88,6 +88,7 @@ SQL = \
 	interface/schedule.sql \
 	interface/safety.sql \
 	interface/monitor.sql \
+	interface/statistics.sql \
 	interface/replay.sql \
 	interface/erase.sql \
 	interface/adopt.sql \
@@ -115,6 +116,8 @@ $(PURE:.c=.o) $(PURE:.c=.bc) $(NATS:.c=.o) $(NATS:.c=.bc): override CPPFLAGS = -
 $(PURE:.c=.o) $(PURE:.c=.bc): override CFLAGS += -std=c11 -Wunused-parameter -Wsign-compare
 $(PURE:.c=.bc): override BITCODE_CFLAGS += -std=c11
 $(POSTGRES:.c=.o) $(POSTGRES:.c=.bc): override CPPFLAGS += -I$(srcdir)/src
+src/interface/prometheus.o src/interface/prometheus.bc: override CPPFLAGS += -DOUTBOX_VERSION='"$(EXTVERSION)"'
+src/interface/prometheus.o src/interface/prometheus.bc: $(TOP)outbox.control
 
 all: $(srcdir)/$(EXTENSION).control
 $(srcdir)/$(EXTENSION).control: $(srcdir)/outbox.control
