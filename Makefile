@@ -94,6 +94,7 @@ SQL = \
 	interface/safety.sql \
 	interface/monitor.sql \
 	interface/http.sql \
+	interface/statistics.sql \
 	interface/replay.sql \
 	interface/erase.sql \
 	interface/adopt.sql \
@@ -122,6 +123,8 @@ $(LIBRARY_ONLY:.c=.o) $(LIBRARY_ONLY:.c=.bc): override CPPFLAGS = -I$(srcdir)/sr
 $(PURE:.c=.o) $(PURE:.c=.bc): override CFLAGS += -std=c11 -Wunused-parameter -Wsign-compare
 $(PURE:.c=.bc): override BITCODE_CFLAGS += -std=c11
 $(POSTGRES:.c=.o) $(POSTGRES:.c=.bc): override CPPFLAGS += -I$(srcdir)/src
+src/interface/prometheus.o src/interface/prometheus.bc: override CPPFLAGS += -DOUTBOX_VERSION='"$(EXTVERSION)"'
+src/interface/prometheus.o src/interface/prometheus.bc: $(TOP)outbox.control
 
 all: $(srcdir)/$(EXTENSION).control
 $(srcdir)/$(EXTENSION).control: $(srcdir)/outbox.control

@@ -41,7 +41,7 @@ outbox_halt_resolve(OutboxRelay *relay, int64_t now)
 	if (reason.verdict == OUTBOX_VERDICT_REFUSED)
 	{
 		if (head && outbox_window_sent_in_quiet(&relay->window, head))
-			outbox_settle_refused(relay, head->position, &reason, now);
+			outbox_settle_refused(relay, head->position, head->type, &reason, now);
 	}
 	else if (reason.verdict == OUTBOX_VERDICT_CONFLICT)
 	{

@@ -192,6 +192,8 @@ pass_recalled(OutboxRelay *relay, const OutboxEvent *event, int64_t now)
 	slot = outbox_window_push(&relay->window, event->position, 0, now);
 	slot->recalled = true;
 	slot->again = event->again;
+	if (relay->tally)
+		outbox_tally_enter(relay->tally, slot, event);
 	outbox_window_answer(&relay->window, slot, sequence, false);
 	outbox_settle_answered(relay, now);
 	return true;
@@ -296,6 +298,8 @@ hand_over(OutboxRelay *relay, const OutboxEvent *event, int64_t now)
 	slot = outbox_window_push(&relay->window, event->position, envelope_bytes(relay), now);
 	slot->expected_last = message.expected_last;
 	slot->again = event->again;
+	if (relay->tally)
+		outbox_tally_enter(relay->tally, slot, event);
 	if (fenced)
 		outbox_fence_advance(&relay->fence);
 	else
@@ -330,7 +334,8 @@ set_aside(OutboxRelay *relay, const OutboxEvent *event, const char *text, int64_
 		return look_again(relay, OUTBOX_VERDICT_REFUSED);
 	if (relay->options.fenced && !outbox_fence_is_free(&relay->fence))
 		return look_again(relay, OUTBOX_VERDICT_CONFLICT);
-	outbox_settle_refused(relay, event->position, &reason, now);
+	outbox_settle_refused(relay, event->position,
+						  relay->tally ? outbox_tally_type(relay->tally, event) : 0, &reason, now);
 	outbox_publish_rewind(relay);
 	return OFFER_SET_ASIDE;
 }

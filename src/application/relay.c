@@ -25,6 +25,7 @@ static void accept_ack(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal 
 static void accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal);
 static void watch(OutboxRelay *relay, int64_t now);
 static int64_t overdue_at(const OutboxRelay *relay);
+static int64_t oldest_at(const OutboxRelay *relay);
 static bool reads(const OutboxRelay *relay);
 static void begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now);
 static void lose_epoch(OutboxRelay *relay, int64_t now);
@@ -54,6 +55,7 @@ outbox_relay_init(OutboxRelay *relay, const OutboxRelayOptions *options,
 	relay->scratch = ports->scratch;
 	relay->scratch_size = ports->scratch_size;
 	relay->persisted_at = now - options->persist_interval;
+	relay->tally = ports->tally;
 	outbox_broadcast_init(relay, ports, seed);
 	outbox_delivery_init(&relay->delivery, seed, now);
 	outbox_window_init(&relay->window);
@@ -131,6 +133,7 @@ outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report)
 	report->idle = relay->idle;
 	if (relay->withheld)
 		report->withheld_since = relay->withheld_since;
+	report->oldest_at = oldest_at(relay);
 	report->in_flight = relay->window.count;
 	report->in_flight_bytes = relay->window.bytes;
 	report->last_sequence = relay->fence.highest;
@@ -302,6 +305,17 @@ overdue_at(const OutboxRelay *relay)
 	if (outbox_recall_pending(&relay->recall))
 		looks = earlier(looks, relay->recalled_at + relay->options.ack_timeout);
 	return oldest ? earlier(looks, oldest->sent_at + relay->options.ack_timeout) : looks;
+}
+
+/* When the oldest event that was fetched and is not settled was emitted; 0: not known. */
+static int64_t
+oldest_at(const OutboxRelay *relay)
+{
+	const OutboxSlot *head = outbox_window_head(&relay->window);
+
+	if (head)
+		return head->emitted_at;
+	return relay->slice_next < relay->slice_count ? relay->slice[relay->slice_next].emitted_at : 0;
 }
 
 /* Is the stream being read before anything is sent? */

@@ -28,6 +28,7 @@
 #include "domain/repair.h"
 #include "domain/survey.h"
 #include "domain/suspicion.h"
+#include "domain/tally.h"
 #include "domain/window.h"
 
 /* The most events that are fetched at once; options may ask for fewer. */
@@ -110,6 +111,7 @@ typedef struct OutboxRelayReport
 	int64_t next_retry_at; /* 0 unless offline */
 	bool idle; /* all that was committed is settled */
 	int64_t withheld_since; /* the store lets nothing out, 0: it does */
+	int64_t oldest_at; /* the oldest event at hand was emitted, since 1970; 0: none is */
 	int in_flight; /* messages */
 	size_t in_flight_bytes;
 	uint64_t last_sequence; /* the highest that the relay knows of the stream */
@@ -200,6 +202,8 @@ typedef struct OutboxRelay
 	bool sifting; /* the recall sifts the stream */
 	int64_t stranger; /* an event that proves another life of ours; 0: none */
 
+	OutboxTally *tally; /* NULL: nobody counts beyond counters */
+
 	const OutboxQueueRoutine *queue; /* NULL: nothing is broadcast */
 	void *queue_self;
 	OutboxFate admitted; /* what the queue was told last */
@@ -226,6 +230,9 @@ typedef struct OutboxRelayPorts
 
 	const OutboxQueueRoutine *queue; /* NULL: nothing is broadcast */
 	void *queue_self;
+
+	/* Kept by the caller, who sets its clock before each step; NULL: nothing is counted. */
+	OutboxTally *tally;
 } OutboxRelayPorts;
 
 /* Offline, due at once.  Calls store->settled. */

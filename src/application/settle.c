@@ -6,7 +6,7 @@
 
 static bool head_is_stored(const OutboxRelay *relay);
 static void note_place(OutboxRelay *relay, const OutboxSlot *slot);
-static void count_stored(OutboxRelay *relay, const OutboxSlot *slot);
+static void count_stored(OutboxRelay *relay, const OutboxSlot *slot, int64_t now);
 static void settle(OutboxRelay *relay, OutboxPosition upto, int events, int64_t now);
 static void write_down(OutboxRelay *relay, bool durable, int64_t now);
 static void note_progress(OutboxRelay *relay, int64_t now);
@@ -25,7 +25,7 @@ outbox_settle_answered(OutboxRelay *relay, int64_t now)
 		events++;
 		if (slot->sequence != 0)
 			note_place(relay, slot);
-		count_stored(relay, slot);
+		count_stored(relay, slot, now);
 		outbox_window_pop(&relay->window);
 	}
 	if (events > 0)
@@ -33,12 +33,14 @@ outbox_settle_answered(OutboxRelay *relay, int64_t now)
 }
 
 void
-outbox_settle_refused(OutboxRelay *relay, OutboxPosition position, const OutboxReason *reason,
-					  int64_t now)
+outbox_settle_refused(OutboxRelay *relay, OutboxPosition position, uint16_t type,
+					  const OutboxReason *reason, int64_t now)
 {
 	relay->store->refuse(relay->store_self, &position, reason->code, reason->text,
 						 relay->fence.floor, relay->fence.created);
 	relay->counters.refused++;
+	if (relay->tally)
+		outbox_tally_refused(relay->tally, type);
 	relay->dirty = false;
 	relay->forgettable = 0;
 	relay->persisted_at = now;
@@ -87,7 +89,7 @@ note_place(OutboxRelay *relay, const OutboxSlot *slot)
 }
 
 static void
-count_stored(OutboxRelay *relay, const OutboxSlot *slot)
+count_stored(OutboxRelay *relay, const OutboxSlot *slot, int64_t now)
 {
 	OutboxRelayCounters *counters = &relay->counters;
 
@@ -100,6 +102,8 @@ count_stored(OutboxRelay *relay, const OutboxSlot *slot)
 	counters->published_bytes += slot->bytes;
 	counters->duplicates += slot->duplicate;
 	counters->recalled += slot->recalled;
+	if (relay->tally)
+		outbox_tally_stored(relay->tally, slot, relay->fence.created, now);
 }
 
 static void

@@ -26,10 +26,10 @@ typedef struct OutboxReason
 extern void outbox_settle_answered(OutboxRelay *relay, int64_t now);
 
 /*
- * Sets the oldest event that is not settled aside as a dead letter, settles it.
- * The caller rewinds (publish.h) before anything more is sent.
+ * Sets the oldest event that is not settled, of this type (domain/tally.h), aside as a
+ * dead letter, settles it.  The caller rewinds (publish.h) before anything more is sent.
  */
-extern void outbox_settle_refused(OutboxRelay *relay, OutboxPosition position,
+extern void outbox_settle_refused(OutboxRelay *relay, OutboxPosition position, uint16_t type,
 								  const OutboxReason *reason, int64_t now);
 
 /* All is settled, and the store has no more. */

@@ -39,6 +39,8 @@ typedef struct OutboxSlot
 	int64_t sent_at;
 	uint64_t expected_last; /* what it was sent with */
 	uint64_t sequence; /* where it is stored, once answered */
+	int64_t emitted_at; /* of its event, microseconds since 1970; 0: not to be timed */
+	uint16_t type; /* of its event (tally.h) */
 	uint16_t gate;
 	bool gated; /* holds its gate */
 	bool judged; /* it does not travel any more, or never did */

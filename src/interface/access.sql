@@ -26,3 +26,5 @@ GRANT SELECT ON outbox.status, outbox.stat_relay, outbox.pending, outbox.blocked
 GRANT EXECUTE ON FUNCTION outbox.relay_state() TO pg_monitor;
 GRANT SELECT ON outbox.stat_http, outbox.stat_broadcast TO pg_monitor;
 GRANT EXECUTE ON FUNCTION outbox.broadcast_state(), outbox.http_state() TO pg_monitor;
+GRANT SELECT ON outbox.stat_latency, outbox.stat_event, outbox.stat_consumer, outbox.stat_transition, outbox.stat_violation TO pg_monitor;
+GRANT EXECUTE ON FUNCTION outbox.relay_counts(), outbox.relay_latencies(), outbox.event_counts(), outbox.rule_counts(), outbox.prometheus() TO pg_monitor;

@@ -75,6 +75,7 @@ bool
 outbox_binding_broker(OutboxBinding *binding, OutboxNatsBroker *broker)
 {
 	Secrets secrets = {0};
+	char token[1024] = "";
 	char name[300];
 	OutboxNatsOptions options = {
 		.url = outbox_settings.nats_url,
@@ -96,7 +97,9 @@ outbox_binding_broker(OutboxBinding *binding, OutboxNatsBroker *broker)
 	};
 	bool ready;
 
-	snprintf(name, sizeof(name), "cleanoutbox %s", binding->database);
+	/* Encoded, since libnats puts it into JSON as it is. */
+	outbox_token_encode(token, sizeof(token), binding->database, strlen(binding->database));
+	snprintf(name, sizeof(name), "cleanoutbox %s", token);
 	ready = read_secrets(binding, &secrets);
 	if (ready && !outbox_nats_broker_configure(broker, &options))
 	{

@@ -8,133 +8,169 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-#include "interface/notation.h"
 #include "interface/board.h"
+#include "interface/notation.h"
 #include "interface/standing.h"
 
-static void write_database(StringInfo json, const OutboxStanding *standing);
-static void write_counters(StringInfo json, const OutboxRelayStatus *relay);
-static void write_needs(StringInfo json, const OutboxStanding *standing);
+/* From microseconds since 1970 to TimestampTz. */
+#define UNIX_SHIFT_US ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+
+typedef struct Counter
+{
+	const char *name;
+	size_t offset; /* in OutboxTallyCounts */
+} Counter;
+
+#define COUNTER(member)                              \
+	{                                                \
+#member, offsetof(OutboxTallyCounts, member) \
+	}
+
+static const Counter counters[] = {COUNTER(published), COUNTER(bytes),       COUNTER(acknowledged),
+								   COUNTER(recalled),  COUNTER(duplicates),  COUNTER(refused),
+								   COUNTER(sent),      COUNTER(connections), COUNTER(retries),
+								   COUNTER(conflicts), COUNTER(checks),      COUNTER(lost),
+								   COUNTER(repaired),  COUNTER(gone)};
+
+static void write_database(StringInfo json, const OutboxOverview *overview);
+static void write_state(StringInfo json, const OutboxOverview *overview);
+static void write_gauges(StringInfo json, const OutboxOverview *overview);
+static void write_counters(StringInfo json, const OutboxOverview *overview);
+static void write_latency(StringInfo json, const OutboxTallyCounts *counts);
+static void write_needs(StringInfo json, const OutboxOverview *overview,
+						const OutboxStanding *standing);
 static void write_need(StringInfo json, const OutboxStanding *standing, const char *name,
 					   OutboxStandingPart part);
-static const char *reason_of(const OutboxStanding *standing);
-static void separate(StringInfo json);
+static void begin(StringInfo json, const OutboxOverview *overview);
+static void word(StringInfo json, const char *name, const char *value);
+static void moment(StringInfo json, const char *name, int64_t time);
+static void count(StringInfo json, const char *name, int64_t value);
+static void truth(StringInfo json, const char *name, bool value);
 
 void
 outbox_board_write(struct StringInfoData *json)
 {
+	int all;
+	OutboxOverview *overviews = outbox_overview_read(&all);
+
 	appendStringInfoString(json, "{\"now\":");
 	outbox_notation_time(json, GetCurrentTimestamp());
-	appendStringInfoString(json, ",\"started\":");
-	outbox_notation_time(json, PgStartTime);
-	appendStringInfoString(json, ",\"postgresql\":");
-	outbox_notation_text(json, PG_VERSION);
+	moment(json, "started", PgStartTime);
+	word(json, "postgresql", PG_VERSION);
 	appendStringInfoString(json, ",\"databases\":[");
-	for (int slot = 0; slot < outbox_shared_count(); slot++)
-	{
-		OutboxStanding standing;
-
-		if (outbox_standing_read(slot, &standing))
-			write_database(json, &standing);
-	}
+	for (int i = 0; i < all; i++)
+		write_database(json, &overviews[i]);
 	appendStringInfoString(json, "]}\n");
 }
 
 bool
 outbox_board_write_readiness(struct StringInfoData *json)
 {
+	int all;
+	OutboxOverview *overviews = outbox_overview_read(&all);
 	StringInfoData databases;
 	bool ready = true;
 
 	initStringInfo(&databases);
-	for (int slot = 0; slot < outbox_shared_count(); slot++)
+	for (int i = 0; i < all; i++)
 	{
 		OutboxStanding standing;
 
-		if (!outbox_standing_read(slot, &standing) || !standing.wanted)
+		outbox_standing_find(&standing, &overviews[i]);
+		if (!standing.wanted)
 			continue;
-		write_needs(&databases, &standing);
+		write_needs(&databases, &overviews[i], &standing);
 		ready = ready && standing.amiss == OUTBOX_STANDING_NOTHING;
 	}
 	/* Who answers here runs inside of a PostgreSQL that has finished its recovery. */
 	appendStringInfo(json, "{\"ready\":%s,\"postgresql\":\"ok\",\"databases\":[%s]}\n",
 					 ready ? "true" : "false", databases.data);
-	pfree(databases.data);
 	return ready;
 }
 
 static void
-write_database(StringInfo json, const OutboxStanding *standing)
+write_database(StringInfo json, const OutboxOverview *overview)
 {
-	const OutboxRelayStatus *relay = &standing->relay;
-
-	separate(json);
-	appendStringInfoString(json, "{\"database\":");
-	outbox_notation_text(json, standing->database);
-	appendStringInfoString(json, ",\"state\":");
-	outbox_notation_text(json, standing->state);
-	appendStringInfo(json,
-					 ",\"wanted\":%s,\"well\":%s,\"since\":", standing->wanted ? "true" : "false",
-					 standing->amiss == OUTBOX_STANDING_NOTHING ? "true" : "false");
-	outbox_notation_time(json, standing->since);
-	appendStringInfoString(json, ",\"reason\":");
-	outbox_notation_text(json, reason_of(standing));
-	appendStringInfoString(json, ",\"hint\":");
-	outbox_notation_text(json, standing->hint);
-	appendStringInfoString(json, ",\"stream\":");
-	outbox_notation_text(json, relay->stream);
-	appendStringInfoString(json, ",\"backlog\":");
-	outbox_notation_count(json, standing->backlog);
-	appendStringInfoString(json, ",\"oldest\":");
-	outbox_notation_time(json, standing->oldest);
-	appendStringInfoString(json, ",\"dead_letters\":");
-	outbox_notation_count(json, standing->dead_letters);
-	appendStringInfoString(json, ",\"blocked_aggregates\":");
-	outbox_notation_count(json, standing->blocked_aggregates);
-	appendStringInfo(json, ",\"in_flight\":%u,\"last_ack\":", relay->in_flight);
-	outbox_notation_time(json, relay->last_ack_at);
-	appendStringInfoString(json, ",\"next_retry\":");
-	outbox_notation_time(json, relay->next_retry_at);
-	write_counters(json, relay);
+	begin(json, overview);
+	write_state(json, overview);
+	write_gauges(json, overview);
+	write_counters(json, overview);
+	appendStringInfoString(json, ",\"latency\":");
+	if (overview->tally.counted)
+		write_latency(json, &overview->tally.counts);
+	else
+		appendStringInfoString(json, "null");
 	appendStringInfoChar(json, '}');
 }
 
-/* They begin anew with the relay. */
 static void
-write_counters(StringInfo json, const OutboxRelayStatus *relay)
+write_state(StringInfo json, const OutboxOverview *overview)
 {
-	const struct
-	{
-		const char *name;
-		uint64_t count;
-	} counters[] = {
-		{"published", relay->published},
-		{"bytes", relay->bytes},
-		{"duplicates", relay->duplicates},
-		{"retries", relay->retries},
-		{"refused", relay->refused},
-		{"conflicts", relay->conflicts},
-		{"lost", relay->lost},
-		{"repaired", relay->repaired},
-		{"gone", relay->gone},
-		{"to_repair", relay->waiting},
-	};
+	const OutboxRelayStatus *relay = &overview->status;
+	bool runs = overview->info.pid != 0;
+	OutboxStanding standing;
 
+	outbox_standing_find(&standing, overview);
+	word(json, "state", standing.state);
+	truth(json, "wanted", standing.wanted);
+	truth(json, "well", standing.amiss == OUTBOX_STANDING_NOTHING);
+	moment(json, "since", runs && relay->since != 0 ? relay->since : overview->info.since);
+	word(json, "reason", standing.reason);
+	word(json, "hint", standing.hint);
+	word(json, "stream", relay->stream);
+	count(json, "in_flight", runs ? (int64_t) relay->in_flight : 0);
+	count(json, "to_repair", (int64_t) relay->waiting);
+	moment(json, "last_ack", relay->last_ack_at);
+	moment(json, "next_retry", runs ? relay->next_retry_at : 0);
+}
+
+/* As the relay knew them when it looked last; not known while none runs. */
+static void
+write_gauges(StringInfo json, const OutboxOverview *overview)
+{
+	const OutboxTallyGauges *gauges = &overview->tally.gauges;
+	bool known = overview->tally.counted && overview->info.pid != 0;
+
+	count(json, "backlog", known ? gauges->backlog : -1);
+	moment(json, "oldest", known && gauges->oldest_at != 0 ? gauges->oldest_at - UNIX_SHIFT_US : 0);
+	count(json, "dead_letters", known ? gauges->dead_letters : -1);
+	count(json, "blocked_aggregates", known ? gauges->blocked : -1);
+	count(json, "waiting", known ? gauges->waiting : -1);
+}
+
+static void
+write_counters(StringInfo json, const OutboxOverview *overview)
+{
 	appendStringInfoString(json, ",\"counters\":{");
 	for (int i = 0; i < lengthof(counters); i++)
+	{
+		uint64_t value;
+
+		memcpy(&value, (const char *) &overview->tally.counts + counters[i].offset, sizeof(value));
 		appendStringInfo(json, "%s\"%s\":" UINT64_FORMAT, i > 0 ? "," : "", counters[i].name,
-						 counters[i].count);
+						 value);
+	}
 	appendStringInfoChar(json, '}');
 }
 
+/* Bounds in seconds, of which the last is none, and how many events are in each bucket. */
 static void
-write_needs(StringInfo json, const OutboxStanding *standing)
+write_latency(StringInfo json, const OutboxTallyCounts *counts)
 {
-	separate(json);
-	appendStringInfoString(json, "{\"database\":");
-	outbox_notation_text(json, standing->database);
-	appendStringInfo(json, ",\"ready\":%s",
-					 standing->amiss == OUTBOX_STANDING_NOTHING ? "true" : "false");
+	appendStringInfoString(json, "{\"bounds\":[");
+	for (int i = 0; i < OUTBOX_TALLY_BUCKETS - 1; i++)
+		appendStringInfo(json, "%.6f,", (double) outbox_tally_bound(i) / 1000000.0);
+	appendStringInfoString(json, "null],\"counts\":[");
+	for (int i = 0; i < OUTBOX_TALLY_BUCKETS; i++)
+		appendStringInfo(json, "%s" UINT64_FORMAT, i > 0 ? "," : "", counts->latencies[i]);
+	appendStringInfoString(json, "]}");
+}
+
+static void
+write_needs(StringInfo json, const OutboxOverview *overview, const OutboxStanding *standing)
+{
+	begin(json, overview);
+	truth(json, "ready", standing->amiss == OUTBOX_STANDING_NOTHING);
 	write_need(json, standing, "relay", OUTBOX_STANDING_RELAY);
 	write_need(json, standing, "broker", OUTBOX_STANDING_BROKER);
 	write_need(json, standing, "stream", OUTBOX_STANDING_STREAM);
@@ -146,28 +182,48 @@ static void
 write_need(StringInfo json, const OutboxStanding *standing, const char *name,
 		   OutboxStandingPart part)
 {
-	const char *reason = reason_of(standing);
-
-	appendStringInfo(json, ",\"%s\":", name);
 	if (part < standing->amiss)
-		appendStringInfoString(json, "\"ok\"");
+		word(json, name, "ok");
 	else if (part > standing->amiss)
-		appendStringInfoString(json, "\"unknown\"");
-	else if (reason == NULL)
-		outbox_notation_text(json, standing->state);
+		word(json, name, "unknown");
+	else if (standing->reason == NULL)
+		word(json, name, standing->state);
 	else
-		outbox_notation_text(json, psprintf("%s: %s", standing->state, reason));
-}
-
-static const char *
-reason_of(const OutboxStanding *standing)
-{
-	return standing->relay.text[0] != '\0' ? standing->relay.text : NULL;
+		word(json, name, psprintf("%s: %s", standing->state, standing->reason));
 }
 
 static void
-separate(StringInfo json)
+begin(StringInfo json, const OutboxOverview *overview)
 {
 	if (json->len > 0 && json->data[json->len - 1] == '}')
 		appendStringInfoChar(json, ',');
+	appendStringInfoString(json, "{\"database\":");
+	outbox_notation_text(json, overview->tally.database);
+}
+
+static void
+word(StringInfo json, const char *name, const char *value)
+{
+	appendStringInfo(json, ",\"%s\":", name);
+	outbox_notation_text(json, value);
+}
+
+static void
+moment(StringInfo json, const char *name, int64_t time)
+{
+	appendStringInfo(json, ",\"%s\":", name);
+	outbox_notation_time(json, time);
+}
+
+static void
+count(StringInfo json, const char *name, int64_t value)
+{
+	appendStringInfo(json, ",\"%s\":", name);
+	outbox_notation_count(json, value);
+}
+
+static void
+truth(StringInfo json, const char *name, bool value)
+{
+	appendStringInfo(json, ",\"%s\":%s", name, value ? "true" : "false");
 }

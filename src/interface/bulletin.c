@@ -20,6 +20,7 @@ static void tell(OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void log_change(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void log_repair(OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
+static void show_idle(OutboxBulletin *bulletin, bool idle);
 static bool same_state(const OutboxRelayStatus *a, const OutboxRelayStatus *b);
 
 void
@@ -82,6 +83,7 @@ outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, uint64
 		log_repair(bulletin, &status);
 	outbox_shared_set_limits(bulletin->slot, status.max_payload, status.max_message_size);
 	tell(bulletin, &status);
+	show_idle(bulletin, report.idle);
 	log_capture(bulletin, report.facts.captures_broadcasts);
 	outbox_shared_set_verified(bulletin->slot, status.verification.number);
 }
@@ -120,6 +122,7 @@ tell(OutboxBulletin *bulletin, const OutboxRelayStatus *status)
 	{
 		log_change(bulletin, status);
 		show_activity(bulletin, status);
+		bulletin->idle = false;
 	}
 	bulletin->status = *status;
 }
@@ -189,6 +192,17 @@ show_activity(const OutboxBulletin *bulletin, const OutboxRelayStatus *status)
 	else
 		snprintf(activity, sizeof(activity), "connecting");
 	pgstat_report_activity(STATE_RUNNING, activity);
+}
+
+/* What was shown last stays there, as the query of an idle session does. */
+static void
+show_idle(OutboxBulletin *bulletin, bool idle)
+{
+	if (idle && !bulletin->idle)
+		pgstat_report_activity(STATE_IDLE, NULL);
+	else if (!idle && bulletin->idle)
+		show_activity(bulletin, &bulletin->status);
+	bulletin->idle = idle;
 }
 
 static bool

@@ -19,6 +19,7 @@ typedef struct OutboxBulletin
 	const OutboxStore *store;
 	OutboxRelayStatus status; /* as told last */
 	bool captures_broadcasts; /* the same */
+	bool idle; /* the same */
 	uint64_t lost; /* as logged last */
 	uint64_t repaired;
 	uint64_t gone;

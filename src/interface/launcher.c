@@ -35,9 +35,10 @@
 
 #include "infrastructure/postgres/compat.h"
 #include "infrastructure/postgres/mark.h"
-#include "infrastructure/postgres/names.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
+#include "infrastructure/postgres/statistics.h"
+#include "infrastructure/postgres/tally.h"
 #include "interface/keeper.h"
 #include "interface/launcher.h"
 #include "interface/settings.h"
@@ -62,6 +63,7 @@ typedef struct Database
 } Database;
 
 static BackgroundWorkerHandle **handles; /* of each slot's relay, or NULL */
+static uint32 wait_event = 0;
 
 PGDLLEXPORT void outbox_launcher_main(Datum arg);
 
@@ -121,10 +123,12 @@ outbox_launcher_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 			look_again();
 		}
+		pgstat_report_activity(STATE_RUNNING, "looking for databases");
 		timeout = sooner(supervise(), outbox_keeper_turn());
+		pgstat_report_activity(STATE_IDLE, NULL);
 		(void) WaitLatch(MyLatch,
 						 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout >= 0 ? WL_TIMEOUT : 0),
-						 timeout, PG_WAIT_EXTENSION);
+						 timeout, outbox_compat_wait_event(wait_event, "OutboxLauncher"));
 	}
 }
 
@@ -154,7 +158,6 @@ supervise(void)
 			warn_of_too_many();
 			continue;
 		}
-		outbox_names_note(database->slot, NameStr(database->name));
 		due = consider(database);
 		next = Min(next, due);
 	}
@@ -223,6 +226,7 @@ list_databases(void)
 	table_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	CommitTransactionCommand();
+	pgstat_report_stat(true);
 	MemoryContextSwitchTo(caller);
 	return databases;
 }
@@ -251,6 +255,8 @@ release_dropped(List *databases)
 		{
 			outbox_queue_forget(slot);
 			outbox_mark_forget(info.database);
+			outbox_tally_forget(slot, info.database);
+			outbox_statistics_forget(slot);
 			outbox_shared_release(slot);
 		}
 	}
@@ -276,6 +282,8 @@ consider(const Database *database)
 	bool admitted = allowed(NameStr(database->name));
 
 	outbox_shared_info(slot, &info);
+	if (info.pid == 0)
+		outbox_tally_name(slot, NameStr(database->name));
 	if (handles[slot] != NULL || info.pid != 0)
 	{
 		if (info.holds > 0 || !admitted)

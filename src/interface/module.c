@@ -14,9 +14,10 @@
 
 #include "infrastructure/postgres/broadcast.h"
 #include "infrastructure/postgres/endpoint.h"
-#include "infrastructure/postgres/names.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
+#include "infrastructure/postgres/statistics.h"
+#include "infrastructure/postgres/tally.h"
 #include "infrastructure/postgres/wakeup.h"
 #include "interface/launcher.h"
 #include "interface/settings.h"
@@ -37,9 +38,10 @@ _PG_init(void)
 	if (process_shared_preload_libraries_in_progress)
 	{
 		outbox_shared_request();
+		outbox_tally_request();
+		outbox_statistics_request();
 		outbox_queue_request((size_t) outbox_settings.broadcast_buffer * 1024);
 		outbox_endpoint_request();
-		outbox_names_request();
 		outbox_utility_install();
 		/* pg_upgrade wants a server that does nothing by itself. */
 		if (!IsBinaryUpgrade)

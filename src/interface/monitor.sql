@@ -11,7 +11,7 @@ RETURNS record LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'outbox_monitor_relay_state';
 COMMENT ON FUNCTION outbox.relay_state() IS
 'What the relay of this database tells of itself, and the launcher of it, read from shared memory: the source of outbox.status and '
-'outbox.stat_relay. Counters start at 0 when the relay starts.';
+'outbox.stat_relay. Counters start at 0 when the relay starts; outbox.relay_counts has those that do not.';
 
 CREATE VIEW outbox.pending AS
 SELECT p.id, p.emitted_at, p.aggregate, p.aggregate_id, p.aggregate || '.' || p.action AS event_type, p.version,
@@ -29,17 +29,6 @@ COMMENT ON VIEW outbox.pending IS
 'Committed events that are not known to be published yet, in no particular order. The relay writes its cursor at most 200 ms after the '
 'broker''s acknowledgement, so an event may stand here for that long after it arrived. replay: it is a copy made by outbox.replay, and '
 'emitted_at is the original''s.';
-
-CREATE VIEW outbox.stat_relay AS
-SELECT r.pid, r.worker, r.worker_since, r.failures, r.phase, r.since, r.stream, r.in_flight, r.published, r.duplicates,
-       r.refused, r.retries, r.conflicts, r.bytes, r.last_sequence, r.last_ack_at, r.attempt, r.next_retry_at,
-       r.max_payload, r.max_message_size, r.checks, r.lost, r.repaired, r.gone, r.to_repair
-  FROM outbox.relay_state() r;
-COMMENT ON VIEW outbox.stat_relay IS
-'The relay''s counters since it started: published (acknowledged by the broker), duplicates (sent again and recognised by the broker), '
-'refused (now in outbox.dead_letter), retries (connections begun anew), conflicts (the stream did not stand where it should), bytes of '
-'payload; the broker''s limits in bytes; checks (comparisons of the stream with what it should hold), lost (events that the broker lost '
-'after it had acknowledged them), repaired (of them sent again and stored), gone (of them no longer retained), to_repair (of them still to be sent again).';
 
 CREATE VIEW outbox.status AS
 SELECT s.state,

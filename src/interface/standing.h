@@ -1,18 +1,14 @@
 /*
  * standing.h
- *		How the outbox of a database stands, as far as shared memory tells: for who is
- *		connected to no database.
+ *		What to make of the state that a database's outbox is in: for who is connected to
+ *		no database.
  */
 #ifndef OUTBOX_INTERFACE_STANDING_H
 #define OUTBOX_INTERFACE_STANDING_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "infrastructure/postgres/names.h"
-#include "infrastructure/postgres/shared.h"
-
-#define OUTBOX_STANDING_UNKNOWN (-1)
+#include "interface/overview.h"
 
 /* What publishing takes, each in need of the one before. */
 typedef enum OutboxStandingPart
@@ -25,20 +21,14 @@ typedef enum OutboxStandingPart
 
 typedef struct OutboxStanding
 {
-	char database[OUTBOX_NAME_SIZE];
 	const char *state; /* as in outbox.status */
+	const char *reason; /* of the state, in words; NULL: none is known */
 	const char *hint; /* what to do; NULL: nothing */
-	bool wanted; /* nobody has turned it off */
 	OutboxStandingPart amiss; /* what is not as it should be */
-	int64_t since; /* of the state, TimestampTz */
-	OutboxRelayStatus relay; /* zeros where there is none */
-	int64_t backlog; /* events */
-	int64_t oldest; /* when the first of them was emitted, TimestampTz; 0: none */
-	int64_t dead_letters;
-	int64_t blocked_aggregates;
+	bool wanted; /* nobody has turned it off */
 } OutboxStanding;
 
-/* False: the slot's database has no outbox. */
-extern bool outbox_standing_read(int slot, OutboxStanding *standing);
+/* The reason is the overview's, and lasts as long. */
+extern void outbox_standing_find(OutboxStanding *standing, const OutboxOverview *overview);
 
 #endif

@@ -23,6 +23,7 @@ static uint64_t set_epoch; /* the broker's epoch that the set was made for */
 static int socket_place = NO_PLACE;
 static int news_place;
 static uint32 socket_events;
+static uint32 wait_event = 0;
 
 static void build(OutboxNatsBroker *broker);
 static void follow_writes(OutboxNatsBroker *broker);
@@ -37,7 +38,8 @@ outbox_waiter_wait(OutboxNatsBroker *broker, long timeout_ms)
 	if (set == NULL || set_epoch != outbox_nats_broker_epoch(broker))
 		build(broker);
 	follow_writes(broker);
-	count = WaitEventSetWait(set, timeout_ms, events, MAX_EVENTS, PG_WAIT_EXTENSION);
+	count = WaitEventSetWait(set, timeout_ms, events, MAX_EVENTS,
+							 outbox_compat_wait_event(wait_event, "OutboxRelay"));
 	for (int i = 0; i < count; i++)
 	{
 		if (events[i].events & WL_LATCH_SET)

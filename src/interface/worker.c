@@ -38,10 +38,12 @@
 #include "infrastructure/postgres/schedule.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/store.h"
+#include "infrastructure/postgres/tally.h"
 #include "infrastructure/postgres/transaction.h"
 #include "interface/binding.h"
 #include "interface/bulletin.h"
 #include "interface/caution.h"
+#include "interface/meter.h"
 #include "interface/settings.h"
 #include "interface/waiter.h"
 
@@ -69,6 +71,7 @@ typedef struct Worker
 	int64_t housekeeping_at; /* when to look after the ring again */
 	OutboxSchedule schedule;
 	OutboxBulletin bulletin;
+	OutboxMeter meter;
 	OutboxCaution caution;
 	bool paused; /* by outbox.pause */
 	char fence[OUTBOX_TEXT_SIZE]; /* why it is fenced; "": it is not */
@@ -120,6 +123,10 @@ outbox_relay_main(Datum arg)
 	worker->store = outbox_store_create();
 	worker->queue = outbox_queue_open();
 	worker->ledger = outbox_ledger_create(worker->store);
+	outbox_meter_open(
+		&worker->meter,
+		outbox_tally_open(worker->slot, worker->binding.database, worker->binding.uuid),
+		worker->store, worker->identity.ids_from, now_us());
 	outbox_ring_load(&worker->ring, worker->slot);
 	worker->schedule.slot = worker->slot;
 	worker->broker = outbox_nats_broker_create();
@@ -139,6 +146,8 @@ outbox_relay_main(Datum arg)
 static void
 leave_without_handlers(int code, Datum arg)
 {
+	if (code == 0 || code == 1)
+		outbox_tally_keep();
 	outbox_mark_end(code);
 	_exit(code);
 }
@@ -269,6 +278,7 @@ bind_settings(Worker *worker, bool reconnect)
 		.broker_self = worker->broker,
 		.queue = worker->queue != NULL ? &outbox_postgres_queue : NULL,
 		.queue_self = worker->queue,
+		.tally = worker->meter.tally,
 	};
 
 	outbox_shared_set_wakeable(worker->slot, outbox_settings.notifier == OUTBOX_NOTIFIER_COMMIT);
@@ -331,11 +341,15 @@ turn(Worker *worker)
 		OutboxRelayStep step;
 
 		verify_when_asked(worker);
+		outbox_meter_set_clock(&worker->meter, now_us());
 		step = outbox_relay_step(worker->relay, now_us(), woken);
 		entered = outbox_schedule_turn(&worker->schedule, worker->options.poll_interval);
 		timeout = step.busy || entered ? 0 : rest(worker, &step);
 		if (!step.busy)
+		{
 			outbox_bulletin_relay(&worker->bulletin, worker->relay, worker->verification, now_us());
+			outbox_meter_read(&worker->meter, worker->relay, false, now_us());
+		}
 		if (outbox_store_is_restored(worker->store))
 			leave(worker, OUTBOX_SLOT_UNKNOWN);
 		if (outbox_relay_stranger(worker->relay) != 0)
@@ -364,8 +378,9 @@ static long
 rest(const Worker *worker, const OutboxRelayStep *step)
 {
 	int64 scheduled = outbox_schedule_rest(&worker->schedule, worker->options.poll_interval);
+	long rest = Min(ms_until(step->wake_at), (long) ((scheduled + 999) / 1000));
 
-	return Min(ms_until(step->wake_at), (long) ((scheduled + 999) / 1000));
+	return outbox_meter_rest(&worker->meter, rest, now_us());
 }
 
 /* Somebody else is this outbox, too: stands still, and keeps clear of his ids. */
@@ -389,6 +404,8 @@ stand_still(Worker *worker)
 {
 	if (worker->queue != NULL)
 		outbox_postgres_queue.admit(worker->queue, OUTBOX_FATE_OFFLINE);
+	outbox_meter_set_clock(&worker->meter, now_us());
+	outbox_meter_read(&worker->meter, worker->relay, worker->paused, now_us());
 	if (worker->paused)
 		outbox_bulletin_misfit(&worker->bulletin, false, "publishing is paused");
 	else
@@ -396,7 +413,7 @@ stand_still(Worker *worker)
 							   worker->fence[0] ? worker->fence : worker->binding.reason);
 	/* A pause and a fence last until they are announced to have changed. */
 	if (worker->paused || worker->fence[0])
-		return STANDSTILL_MS;
+		return outbox_meter_rest(&worker->meter, STANDSTILL_MS, now_us());
 	bind_settings(worker, true);
 	return fits(worker) ? 0 : MISFIT_RETRY_MS;
 }

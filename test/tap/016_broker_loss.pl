@@ -43,7 +43,7 @@ sub places
 sub counter
 {
 	my ($name) = @_;
-	return query($node, "SELECT $name FROM outbox.stat_relay");
+	return query($node, "SELECT $name FROM outbox.relay_state()");
 }
 
 # Waits until nothing is left to be published nor to be repaired.

@@ -152,7 +152,7 @@ BEGIN
 	END LOOP;
 END $$;
 SQL
-my $goal = query($node, 'SELECT published FROM outbox.stat_relay') + 120000;
+my $goal = query($node, 'SELECT published FROM outbox.relay_state()') + 120000;
 $broker->resume;
 my ($samples, $longest) = split /\|/, query($node, "SELECT * FROM watch($goal)");
 diag(sprintf '%d samples, in one transaction for at most %.2f s', $samples, $longest);

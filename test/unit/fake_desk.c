@@ -11,8 +11,9 @@ FakeDesk desk;
 void
 desk_start(void)
 {
-	OutboxRelayPorts ports = {&fake_store,  &desk.store,          &desk.routine, &desk.broker,
-							  desk.scratch, sizeof(desk.scratch), &fake_queue,   &desk.queue};
+	OutboxRelayPorts ports = {&fake_store,  &desk.store,  &desk.routine,
+							  &desk.broker, desk.scratch, sizeof(desk.scratch),
+							  &fake_queue,  &desk.queue,  NULL};
 
 	outbox_relay_init(&desk.relay, &desk.options, &ports, 1, desk.now);
 	desk.step = (OutboxRelayStep){desk.now, true};

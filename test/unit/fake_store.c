@@ -443,6 +443,7 @@ fake_store_describe(FakeStore *store, int row, OutboxEvent *event)
 	event->action = found->kind == FAKE_REFUSED ? "refused" : "placed";
 	event->content_type = "application/json";
 	event->headers = "";
+	event->emitted_at = 1;
 	event->payload = payload;
 	event->payload_length = found->payload_length;
 }
@@ -459,6 +460,8 @@ note_settled(FakeStore *store, int row)
 void
 fake_store_save(FakeStore *store, bool with_cursor, bool synchronous)
 {
+	if (store->on_save)
+		store->on_save(store->context);
 	if (store->saved[0].lsn <= store->flushed)
 		copy_cursor(&store->saved[1], &store->saved[0]);
 	if (with_cursor)

@@ -143,6 +143,9 @@ typedef struct FakeStore
 
 	/* Told of every event that becomes settled; NULL: nobody. */
 	void (*on_settle)(void *context, int row);
+
+	/* Told before anything is written down; NULL: nobody. */
+	void (*on_save)(void *context);
 	void *context;
 	char texts[FAKE_ROWS][16];
 	bool sifted[FAKE_ROWS]; /* found stored by sifting */

@@ -18,6 +18,8 @@ static void check_turn(int row);
 static void heard_of_publish(void *context, int64_t event, size_t bytes);
 static void heard_of_store(void *context, int64_t event, uint64_t sequence);
 static void heard_of_settle(void *context, int row);
+static void heard_of_save(void *context);
+static void copy_book(OutboxTallyBook *to, const OutboxTallyBook *from);
 static void check_accounts(void);
 static void check_fates(void);
 static void check_floor(void);
@@ -189,6 +191,29 @@ heard_of_settle(void *context, int row)
 		settled->kind != FAKE_PLAIN && !world.store.cursor.quarantine.blocks[row];
 }
 
+/* What is behind the cursor is in the book; sometimes there is more. */
+static void
+heard_of_save(void *context)
+{
+	(void) context;
+	copy_book(&world.kept, &world.tally.book);
+}
+
+static void
+copy_book(OutboxTallyBook *to, const OutboxTallyBook *from)
+{
+	memcpy(to, from,
+		   offsetof(OutboxTallyBook, types) + sizeof(OutboxTallyType) * (size_t) from->type_count);
+}
+
+void
+world_clear_tally(void)
+{
+	world.tally.book.upto = 0;
+	outbox_tally_clear(&world.tally, 0);
+	copy_book(&world.kept, &world.tally.book);
+}
+
 static void
 check_accounts(void)
 {
@@ -252,12 +277,16 @@ world_start_relay(void)
 		.scratch_size = sizeof(world.scratch),
 		.queue = &fake_queue,
 		.queue_self = &world.queue,
+		.tally = &world.tally,
 	};
 
 	fake_queue_init(&world.queue);
 	outbox_template_parse(&broadcast_template, "live.{aggregate}.{action}");
 	world.options.broadcast_template = &broadcast_template;
 
+	copy_book(&world.tally.book, &world.kept);
+	if (!outbox_tally_resume(&world.tally, world.now))
+		world_fail("the tally's book cannot be read");
 	outbox_relay_init(&world.relay, &world.options, &ports, world_draw(), world.now);
 	world.step = (OutboxRelayStep){world.now, true};
 	/* What it has forgotten it may send in another order. */
@@ -321,6 +350,8 @@ step_relay(void)
 		fake_queue_put(&world.queue, "viewed", 10, world.now);
 	world.step = outbox_relay_step(&world.relay, world.now, woken);
 	totals.steps++;
+	if (totals.steps % 11 == 0)
+		copy_book(&world.kept, &world.tally.book);
 	note_step();
 	check_floor();
 	check_limits();
@@ -366,6 +397,7 @@ void
 world_listen(void)
 {
 	world.store.on_settle = heard_of_settle;
+	world.store.on_save = heard_of_save;
 	world.broker.on_publish = heard_of_publish;
 	world.broker.stream.on_store = heard_of_store;
 }

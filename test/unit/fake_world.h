@@ -80,6 +80,7 @@ typedef struct Totals
 	uint64_t waited; /* events that were kept back */
 	uint64_t once; /* schedules in which once was checked */
 	uint64_t contiguous;
+	uint64_t counted; /* schedules in which the tally was checked */
 	uint64_t regained; /* schedules in which old sequences were checked */
 	uint64_t losses; /* messages */
 	OutboxRelayCounters counters;
@@ -110,6 +111,9 @@ typedef struct World
 	bool verifying; /* all is mended, the stream is being verified */
 	bool verified;
 	jmp_buf broken;
+	bool renamed; /* the stream has become another one, with what it held */
+	OutboxTally tally;
+	OutboxTallyBook kept; /* as it would be found after a crash */
 	char scratch[16384];
 } World;
 
@@ -132,6 +136,9 @@ extern void world_listen(void);
 
 /* The careful relay tells what is at hand. */
 extern void world_attend(int64_t at_hand);
+
+/* Nothing is counted yet. */
+extern void world_clear_tally(void);
 
 /* A new process of the relay; and the end of one, whose counts must be right. */
 extern void world_start_relay(void);

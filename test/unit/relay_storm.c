@@ -164,7 +164,10 @@ act_on_broker(void)
 	{
 		fake_broker_kill(&world.broker);
 		if (!world.plan.past && world_chance(200))
+		{
 			fake_broker_rename(&world.broker);
+			world.renamed = true;
+		}
 	}
 	else if (world_chance(250))
 		trouble->no_leader = true;
@@ -317,17 +320,22 @@ check_end(void)
 	bool contiguous = plan->fenced && !plan->intruders && !plan->holes && !plan->switches;
 	bool regained = contiguous && plan->losses && !plan->remakes && !plan->removals &&
 					!plan->past && !plan->purges && (!plan->poison || world.lives == 1);
+	bool counted = plan->fenced && !plan->switches && !plan->losses && !plan->past &&
+				   !plan->intruders && !world.renamed;
 
 	world_bury_relay();
 	storm_check_presence();
 	storm_check_order(ordered, contiguous);
 	if (regained)
 		storm_check_sequences();
+	if (counted)
+		storm_check_tally();
 	fake_store_restart(&world.store);
 	if (!storm_all_settled())
 		world_fail("not all that is settled was written down");
 	totals.once += world_promises_once();
 	totals.contiguous += contiguous;
+	totals.counted += counted;
 	totals.regained += regained;
 }
 
@@ -359,6 +367,8 @@ set_up(uint64_t seed)
 	world.running_count = 0;
 	world.lives = 0;
 	world.sent_before = 0;
+	world.renamed = false;
+	world_clear_tally();
 	world.steps_now = 0;
 	memset(world.fates, 0, sizeof(world.fates));
 	storm_draw_plan();
@@ -421,7 +431,7 @@ main(int argc, char **argv)
 		" %llu recalled), %llu refused, %llu epochs, %llu failures, %llu conflicts,"
 		" %llu setbacks, %llu restarts, %llu crashes, %llu redriven, %llu discarded, %llu waited,"
 		" %llu steps; once checked in %llu, contiguous in %llu; %llu messages lost, %llu events found lost,"
-		" %llu repaired, %llu checks, old sequences checked in %llu\n",
+		" %llu repaired, %llu checks, old sequences checked in %llu, tallies in %llu\n",
 		(unsigned long long) schedules, (unsigned long long) totals.events,
 		(unsigned long long) sum->sent, (unsigned long long) sum->published,
 		(unsigned long long) sum->duplicates, (unsigned long long) sum->recalled,
@@ -433,6 +443,7 @@ main(int argc, char **argv)
 		(unsigned long long) totals.steps, (unsigned long long) totals.once,
 		(unsigned long long) totals.contiguous, (unsigned long long) totals.losses,
 		(unsigned long long) sum->lost, (unsigned long long) sum->repaired,
-		(unsigned long long) sum->checks, (unsigned long long) totals.regained);
+		(unsigned long long) sum->checks, (unsigned long long) totals.regained,
+		(unsigned long long) totals.counted);
 	return 0;
 }

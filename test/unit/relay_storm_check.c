@@ -31,6 +31,36 @@ may_be_missing(int row)
 	return fate->purged || (fate->lost && world.store.rows[row].removed);
 }
 
+/* Each event was counted once, however many relays have settled it. */
+void
+storm_check_tally(void)
+{
+	const OutboxTallyBook *book = &world.tally.book;
+	uint64_t expected = 0;
+	uint64_t of_types = 0;
+	uint64_t in_buckets = 0;
+
+	for (int i = 0; i < world.store.row_count; i++)
+		expected += fake_store_committed(&world.store, i) && world.fates[i].stored &&
+					world.store.rows[i].kind == FAKE_PLAIN;
+	for (int i = 0; i < book->type_count; i++)
+		of_types += book->types[i].published;
+	for (int i = 0; i < OUTBOX_TALLY_BUCKETS; i++)
+		in_buckets += book->counts.latencies[i];
+	if (book->counts.published != expected || of_types != expected)
+		world_fail("%llu events are published, %llu are counted, and %llu by type",
+				   (unsigned long long) expected, (unsigned long long) book->counts.published,
+				   (unsigned long long) of_types);
+	if (book->counts.acknowledged + book->counts.recalled != expected)
+		world_fail("%llu events acknowledged and %llu recalled, of %llu",
+				   (unsigned long long) book->counts.acknowledged,
+				   (unsigned long long) book->counts.recalled, (unsigned long long) expected);
+	if (book->counts.timed != book->counts.acknowledged || in_buckets != book->counts.timed)
+		world_fail("%llu events acknowledged, %llu timed, %llu in buckets",
+				   (unsigned long long) book->counts.acknowledged,
+				   (unsigned long long) book->counts.timed, (unsigned long long) in_buckets);
+}
+
 void
 storm_check_sequences(void)
 {

@@ -16,6 +16,9 @@ extern bool storm_all_settled(void);
 /* Every event is in the stream, or a dead letter. */
 extern void storm_check_presence(void);
 
+/* The tally has counted every published event, and once. */
+extern void storm_check_tally(void);
+
 /* Looks at first copies only, where the broker still has them. */
 extern void storm_check_order(bool ordered, bool contiguous);
 

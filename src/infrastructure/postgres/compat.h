@@ -49,6 +49,14 @@
 #define outbox_compat_create_wait_set(size) CreateWaitEventSet(TopMemoryContext, size)
 #endif
 
+/* The name that pg_stat_activity shows for a wait; event keeps it, and is 0 at first. */
+#if PG_VERSION_NUM >= 170000
+#define outbox_compat_wait_event(event, name) \
+	((event) ? (event) : ((event) = WaitEventExtensionNew(name)))
+#else
+#define outbox_compat_wait_event(event, name) ((event) = PG_WAIT_EXTENSION)
+#endif
+
 #endif
 
 #endif

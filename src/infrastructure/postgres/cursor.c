@@ -12,6 +12,7 @@
 #include "utils/fmgrprotos.h"
 
 #include "infrastructure/postgres/cursor.h"
+#include "infrastructure/postgres/tally.h"
 
 static const char load_query[] =
 	"SELECT old_snapshot::text, new_snapshot::text, last_tx_id, last_id,"
@@ -59,6 +60,8 @@ outbox_cursor_load(OutboxCursor *cursor)
 void
 outbox_cursor_save(OutboxCursor *cursor)
 {
+	/* Before it can be durable: nothing is behind the cursor that is not in the book. */
+	outbox_tally_keep();
 	if (cursor->on_save)
 		cursor->on_save(cursor->context);
 	SPI_connect();

@@ -179,16 +179,25 @@ outbox_queue_report(OutboxQueueReport *report)
 {
 	Channel *channel = find_channel();
 
+	outbox_queue_read(channel ? (int) (channel - shared->channels) : 0, report);
+	return channel != NULL;
+}
+
+void
+outbox_queue_read(int slot, OutboxQueueReport *report)
+{
+	Channel *channel;
+
 	memset(report, 0, sizeof(*report));
 	report->admitted = OUTBOX_FATE_OFFLINE;
-	if (channel == NULL)
-		return false;
+	if (shared == NULL)
+		return;
+	channel = &shared->channels[slot];
 	report->admitted = pg_atomic_read_u32(&channel->admitted);
 	for (int i = 0; i < OUTBOX_FATES; i++)
 		report->fates[i] = pg_atomic_read_u64(&channel->fates[i]);
 	if (report->admitted == OUTBOX_FATE_SENT)
 		report->waiting = ring_size - room_of(pg_atomic_read_u32(&channel->ring));
-	return true;
 }
 
 void

@@ -53,6 +53,9 @@ typedef struct OutboxQueueReport
  */
 extern bool outbox_queue_report(OutboxQueueReport *report);
 
+/* The same of the slot's: its counts, and the bytes in its queue; zeros without shared memory. */
+extern void outbox_queue_read(int slot, OutboxQueueReport *report);
+
 /* The slot goes to another database. */
 extern void outbox_queue_forget(int slot);
 

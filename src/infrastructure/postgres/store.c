@@ -153,6 +153,12 @@ outbox_store_settled_snapshot(const OutboxStore *store)
 	return store->dirty ? NULL : store->cursor.old_snapshot;
 }
 
+int64_t
+outbox_store_highest_id(const OutboxStore *store)
+{
+	return store->cursor.highest;
+}
+
 static int
 fetch(void *self, OutboxEvent *events, int max_events, size_t max_bytes)
 {

@@ -49,6 +49,9 @@ extern void outbox_store_stand_at(OutboxStore *store, uint64_t sequence, int64_t
  */
 extern const char *outbox_store_settled_snapshot(const OutboxStore *store);
 
+/* No event with a higher id has been settled. */
+extern int64_t outbox_store_highest_id(const OutboxStore *store);
+
 extern const OutboxStoreRoutine outbox_postgres_store;
 
 #endif

@@ -1,0 +1,224 @@
+/*
+ * tally.c
+ *		What a relay counts, for as long as nobody resets it.
+ */
+#include "domain/tally.h"
+
+#include <string.h>
+
+/* The first bucket's bound is 2^7 = 128 microseconds; each further one is twice as wide. */
+#define FIRST_BOUND_BITS 7
+
+static const char replay[] = "Outbox-Replay:";
+
+static void change(OutboxTally *tally, uint16_t type);
+static bool is_counted(const OutboxTally *tally, const OutboxSlot *slot, int64_t created);
+static void time_event(OutboxTallyCounts *counts, int64_t latency);
+static int bucket_of(uint64_t latency);
+static uint32_t hash(const char *aggregate, const char *action);
+static uint16_t *find_place(OutboxTally *tally, const char *aggregate, const char *action);
+static bool is_terminated(const char *name);
+
+void
+outbox_tally_clear(OutboxTally *tally, int64_t now)
+{
+	OutboxTallyBook *book = &tally->book;
+
+	memset(&book->counts, 0, sizeof(book->counts));
+	memset(&book->types[OUTBOX_TALLY_OTHER], 0, sizeof(OutboxTallyType));
+	memset(tally->changed, 0, sizeof(tally->changed));
+	memset(tally->places, 0, sizeof(tally->places));
+	book->counts.since = now;
+	book->type_count = 1;
+	tally->change_count = 0;
+}
+
+bool
+outbox_tally_resume(OutboxTally *tally, int64_t now)
+{
+	OutboxTallyBook *book = &tally->book;
+	bool sound = book->type_count >= 1 && book->type_count <= OUTBOX_TALLY_TYPES + 1;
+
+	tally->change_count = 0;
+	memset(tally->changed, 0, sizeof(tally->changed));
+	memset(tally->places, 0, sizeof(tally->places));
+	tally->before = book->upto;
+	tally->before_created = book->created;
+	for (int i = 1; sound && i < book->type_count; i++)
+	{
+		const OutboxTallyType *type = &book->types[i];
+
+		sound = is_terminated(type->aggregate) && is_terminated(type->action);
+		if (sound)
+			*find_place(tally, type->aggregate, type->action) = (uint16_t) i;
+	}
+	if (!sound)
+	{
+		tally->before = book->upto = 0;
+		outbox_tally_clear(tally, now);
+		return false;
+	}
+	for (int i = 0; i < book->type_count; i++)
+		change(tally, (uint16_t) i);
+	return true;
+}
+
+void
+outbox_tally_enter(OutboxTally *tally, OutboxSlot *slot, const OutboxEvent *event)
+{
+	slot->type = outbox_tally_type(tally, event);
+	/* A copy tells when its original was emitted. */
+	if (strncmp(event->headers, replay, sizeof(replay) - 1) != 0)
+		slot->emitted_at = event->emitted_at;
+}
+
+uint16_t
+outbox_tally_type(OutboxTally *tally, const OutboxEvent *event)
+{
+	OutboxTallyBook *book = &tally->book;
+	uint16_t *place = find_place(tally, event->aggregate, event->action);
+	size_t aggregate = strlen(event->aggregate);
+	size_t action = strlen(event->action);
+
+	if (*place != 0)
+		return *place;
+	if (book->type_count > OUTBOX_TALLY_TYPES || aggregate >= OUTBOX_TALLY_NAME_SIZE ||
+		action >= OUTBOX_TALLY_NAME_SIZE)
+		return OUTBOX_TALLY_OTHER;
+	*place = (uint16_t) book->type_count++;
+	memset(&book->types[*place], 0, sizeof(OutboxTallyType));
+	memcpy(book->types[*place].aggregate, event->aggregate, aggregate);
+	memcpy(book->types[*place].action, event->action, action);
+	return *place;
+}
+
+void
+outbox_tally_stored(OutboxTally *tally, const OutboxSlot *slot, int64_t created, int64_t now)
+{
+	OutboxTallyBook *book = &tally->book;
+	OutboxTallyCounts *counts = &book->counts;
+	OutboxTallyType *type = &book->types[slot->type];
+	int64_t clock = now + tally->clock;
+
+	counts->duplicates += slot->duplicate;
+	if (is_counted(tally, slot, created))
+		return;
+	book->upto = slot->sequence;
+	book->created = created;
+	counts->published++;
+	counts->bytes += slot->bytes;
+	type->published++;
+	type->bytes += slot->bytes;
+	type->last_published_at = clock;
+	change(tally, slot->type);
+	if (slot->recalled)
+	{
+		counts->recalled++;
+		return;
+	}
+	counts->acknowledged++;
+	if (slot->emitted_at != 0)
+		time_event(counts, clock - slot->emitted_at);
+}
+
+void
+outbox_tally_refused(OutboxTally *tally, uint16_t type)
+{
+	tally->book.counts.refused++;
+	tally->book.types[type].refused++;
+	change(tally, type);
+}
+
+int
+outbox_tally_take_change(OutboxTally *tally)
+{
+	int type;
+
+	if (tally->change_count == 0)
+		return -1;
+	type = tally->changes[--tally->change_count];
+	tally->changed[type] = false;
+	return type;
+}
+
+int64_t
+outbox_tally_bound(int bucket)
+{
+	return bucket >= OUTBOX_TALLY_BUCKETS - 1 ? INT64_MAX
+											  : INT64_C(1) << (FIRST_BOUND_BITS + bucket);
+}
+
+static void
+change(OutboxTally *tally, uint16_t type)
+{
+	if (tally->changed[type])
+		return;
+	tally->changed[type] = true;
+	tally->changes[tally->change_count++] = type;
+}
+
+/* By a relay before this one. */
+static bool
+is_counted(const OutboxTally *tally, const OutboxSlot *slot, int64_t created)
+{
+	return (slot->recalled || slot->duplicate) && slot->sequence <= tally->before &&
+		   created == tally->before_created;
+}
+
+/* A clock that was set back may give a latency below 0. */
+static void
+time_event(OutboxTallyCounts *counts, int64_t latency)
+{
+	uint64_t known = latency > 0 ? (uint64_t) latency : 0;
+
+	counts->timed++;
+	counts->latency += known;
+	counts->latencies[bucket_of(known)]++;
+}
+
+static int
+bucket_of(uint64_t latency)
+{
+	int bucket;
+
+	if (latency <= UINT64_C(1) << FIRST_BOUND_BITS)
+		return 0;
+	bucket = 64 - __builtin_clzll(latency - 1) - FIRST_BOUND_BITS;
+	return bucket < OUTBOX_TALLY_BUCKETS ? bucket : OUTBOX_TALLY_BUCKETS - 1;
+}
+
+/* FNV-1a. */
+static uint32_t
+hash(const char *aggregate, const char *action)
+{
+	uint32_t value = 2166136261u;
+
+	for (; *aggregate; aggregate++)
+		value = (value ^ (unsigned char) *aggregate) * 16777619u;
+	for (; *action; action++)
+		value = (value ^ (unsigned char) *action) * 16777619u;
+	return value ^ (value >> 16);
+}
+
+/* The type's place, or the free one that it would take; at most half of all are taken. */
+static uint16_t *
+find_place(OutboxTally *tally, const char *aggregate, const char *action)
+{
+	uint32_t at = hash(aggregate, action);
+
+	for (;; at++)
+	{
+		uint16_t *place = &tally->places[at % OUTBOX_TALLY_PLACES];
+		const OutboxTallyType *type = &tally->book.types[*place];
+
+		if (*place == 0 ||
+			(strcmp(type->action, action) == 0 && strcmp(type->aggregate, aggregate) == 0))
+			return place;
+	}
+}
+
+static bool
+is_terminated(const char *name)
+{
+	return name[0] != '\0' && memchr(name, '\0', OUTBOX_TALLY_NAME_SIZE) != NULL;
+}

@@ -1,0 +1,173 @@
+/*
+ * meter.c
+ *		Reads off how a relay and its outbox stand, for the statistics.
+ *
+ * What the relay counts since it began is added to what was counted before.  What waits
+ * is counted in the tables, but not more often than it costs nothing to speak of.
+ */
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "utils/timestamp.h"
+
+#include "infrastructure/postgres/census.h"
+#include "interface/meter.h"
+
+/* Between two looks into the tables: when events have waited for so long, and else. */
+#define CENSUS_BUSY_US INT64CONST(1000000)
+#define CENSUS_IDLE_US INT64CONST(10000000)
+/* Until what has nothing to do with the cursor is written down. */
+#define KEEP_US INT64CONST(1000000)
+
+static void add_counters(OutboxMeter *meter, const OutboxRelayReport *report);
+static void subtract(OutboxTallyCounts *counts, const OutboxRelayReport *report);
+static int64_t census_due_at(const OutboxMeter *meter);
+static void take_census(OutboxMeter *meter, const OutboxRelayReport *report, int64_t now);
+static void note_oldest(OutboxMeter *meter, const OutboxRelayReport *report, int64_t now);
+
+void
+outbox_meter_open(OutboxMeter *meter, OutboxTally *tally, const OutboxStore *store,
+				  int64_t ids_from, int64_t now)
+{
+	memset(meter, 0, sizeof(*meter));
+	meter->tally = tally;
+	meter->store = store;
+	meter->ids_from = ids_from;
+	meter->counted_at = now - CENSUS_IDLE_US;
+	meter->before = tally->book.counts;
+	meter->kept = tally->book.counts;
+	meter->gauges.backlog = -1;
+	meter->gauges.dead_letters = -1;
+	meter->gauges.blocked = -1;
+	meter->gauges.waiting = -1;
+}
+
+void
+outbox_meter_set_clock(OutboxMeter *meter, int64_t now)
+{
+	meter->tally->clock =
+		GetCurrentTimestamp() + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY - now;
+}
+
+void
+outbox_meter_read(OutboxMeter *meter, const OutboxRelay *relay, bool paused, int64_t now)
+{
+	OutboxTallyCounts *counts = &meter->tally->book.counts;
+	OutboxRelayReport report = {0};
+
+	if (relay)
+		outbox_relay_report(relay, &report);
+	report.idle &= !paused;
+	add_counters(meter, &report);
+	if (report.idle)
+		meter->idle_at = now;
+	if (census_due_at(meter) <= now || report.counters.refused != meter->refused)
+		take_census(meter, &report, now);
+	else
+		meter->owes |= !report.idle;
+	note_oldest(meter, &report, now);
+	meter->gauges.paused = paused;
+	meter->gauges.idle = report.idle;
+	if (report.idle)
+		meter->gauges.backlog = 0;
+	outbox_tally_publish(&meter->gauges);
+	if (counts->since != meter->before.since)
+	{
+		/* Somebody has reset them. */
+		meter->before = *counts;
+		subtract(&meter->before, &report);
+		add_counters(meter, &report);
+	}
+	if (now - meter->kept_at < KEEP_US || memcmp(&meter->kept, counts, sizeof(*counts)) == 0)
+		return;
+	outbox_tally_keep();
+	meter->kept = *counts;
+	meter->kept_at = now;
+}
+
+long
+outbox_meter_rest(const OutboxMeter *meter, long most, int64_t now)
+{
+	int64_t us = census_due_at(meter) - now;
+
+	if (!meter->owes)
+		return most;
+	return us <= 0 ? 0 : Min((long) ((us + 999) / 1000), most);
+}
+
+/* What is not counted event by event. */
+static void
+add_counters(OutboxMeter *meter, const OutboxRelayReport *report)
+{
+	const OutboxRelayCounters *counters = &report->counters;
+	const OutboxTallyCounts *before = &meter->before;
+	OutboxTallyCounts *counts = &meter->tally->book.counts;
+
+	counts->sent = before->sent + counters->sent;
+	counts->connections = before->connections + counters->epochs;
+	counts->retries = before->retries + counters->failures;
+	counts->conflicts = before->conflicts + counters->conflicts;
+	counts->setbacks = before->setbacks + counters->setbacks;
+	counts->checks = before->checks + counters->checks;
+	counts->lost = before->lost + counters->lost;
+	counts->repaired = before->repaired + counters->repaired;
+	counts->gone = before->gone + report->gone;
+}
+
+/* Sums then begin at 0; they may pass below it in between. */
+static void
+subtract(OutboxTallyCounts *counts, const OutboxRelayReport *report)
+{
+	const OutboxRelayCounters *counters = &report->counters;
+
+	counts->sent -= counters->sent;
+	counts->connections -= counters->epochs;
+	counts->retries -= counters->failures;
+	counts->conflicts -= counters->conflicts;
+	counts->setbacks -= counters->setbacks;
+	counts->checks -= counters->checks;
+	counts->lost -= counters->lost;
+	counts->repaired -= counters->repaired;
+	counts->gone -= report->gone;
+}
+
+static int64_t
+census_due_at(const OutboxMeter *meter)
+{
+	int64_t busy_at = meter->idle_at + CENSUS_BUSY_US;
+
+	return Min(meter->counted_at + CENSUS_IDLE_US,
+			   Max(meter->counted_at + CENSUS_BUSY_US, busy_at));
+}
+
+/* Ids of transactions that were rolled back, or are open, count as events that wait. */
+static void
+take_census(OutboxMeter *meter, const OutboxRelayReport *report, int64_t now)
+{
+	OutboxTallyGauges *gauges = &meter->gauges;
+	int64_t settled = Max(outbox_store_highest_id(meter->store), meter->ids_from - 1);
+	OutboxCensus census;
+
+	outbox_census_take(&census);
+	gauges->backlog = Max(census.last_id - settled, 0);
+	gauges->dead_letters = census.dead_letters;
+	gauges->blocked = census.blocked;
+	gauges->waiting = census.waiting;
+	meter->refused = report->counters.refused;
+	meter->counted_at = now;
+	meter->owes = false;
+}
+
+/* Of an event that was not fetched yet, when it was noticed. */
+static void
+note_oldest(OutboxMeter *meter, const OutboxRelayReport *report, int64_t now)
+{
+	OutboxTallyGauges *gauges = &meter->gauges;
+
+	if (report->idle)
+		gauges->oldest_at = 0;
+	else if (report->oldest_at != 0)
+		gauges->oldest_at = report->oldest_at;
+	else if (gauges->oldest_at == 0 && gauges->backlog > 0)
+		gauges->oldest_at = now + meter->tally->clock;
+}
