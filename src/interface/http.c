@@ -60,6 +60,8 @@ PGDLLEXPORT void outbox_http_main(Datum arg);
 
 PG_FUNCTION_INFO_V1(outbox_http_state);
 
+static uint32 wait_event = 0;
+
 static void on_end(int code, Datum arg);
 static void begin(Endpoint *endpoint);
 static void mind_signals(Endpoint *endpoint);
@@ -241,7 +243,8 @@ wait_for_work(Endpoint *endpoint)
 		timeout = outbox_http_server_rest(endpoint->server, now);
 	else
 		timeout = endpoint->retry_at <= now ? 0 : (long) ((endpoint->retry_at - now + 999) / 1000);
-	(void) WaitEventSetWait(endpoint->set, timeout, events, MAX_EVENTS, PG_WAIT_EXTENSION);
+	(void) WaitEventSetWait(endpoint->set, timeout, events, MAX_EVENTS,
+							outbox_compat_wait_event(wait_event, "OutboxHttp"));
 }
 
 static void
@@ -252,6 +255,7 @@ serve(Endpoint *endpoint)
 	outbox_http_server_run(endpoint->server, now_us());
 	if (endpoint->careful)
 		outbox_mark_attend(OUTBOX_AT_HAND_NOTHING);
+	MemoryContextReset(endpoint->request);
 	count(endpoint);
 }
 

@@ -134,6 +134,18 @@ query($node, q{ALTER DATABASE another_database_whose_name_is_quite_long SET outb
 $browser->wait_for('one is turned off', badge('another_database_whose_name_is_quite_long') . ' === "– disabled"');
 query($node, 'DROP DATABASE another_database_whose_name_is_quite_long');
 $browser->wait_for('one goes', q{document.querySelectorAll('article').length === 1});
+
+# Dead letters.
+$broker->stream('update', 'OUTBOX_postgres', 'max_msg_size=2000');
+query($node, q{SELECT outbox.emit('order', 'a', 'placed', to_jsonb(repeat('x', n))) FROM unnest(ARRAY[3000, 10, 10]) n});
+$browser->wait_for('a dead letter comes', tile('postgres', 'dead') . ' === "1"');
+$browser->wait_for('and blocks an aggregate', tile('postgres', 'blocked') . ' === "1"');
+$browser->wait_for('which asks for a decision', q{document.querySelector('#verdict').textContent === 'The outbox publishes; 1 dead letter needs a decision'});
+is($browser->value(badge('postgres')), '! idle', 'without being an outage');
+$browser->wait_for('and it says how many wait', q{document.querySelector('[data-tile=blocked]').innerText.includes('2 events wait')});
+picture('dead-letter');
+query($node, 'SELECT outbox.discard(event_id, \'for the test\') FROM outbox.dead_letter');
+$browser->wait_for('decided, all is well', tile('postgres', 'dead') . ' === "0" && ' . badge('postgres') . ' === "✓ idle"');
 calm('nothing is wrong with it in trouble');
 
 # The server is gone, and comes back.

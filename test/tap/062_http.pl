@@ -109,7 +109,7 @@ my ($body, $headers) = status_is('/healthz', 200, '/healthz');
 is($body, "ok\n", 'says ok');
 ($body, $headers) = status_is('/metrics', 200, '/metrics');
 like($headers->{'content-type'}, qr{^text/plain; version=0\.0\.4}, 'is of the type that Prometheus asks for');
-eventually('and counts what was published', sub { (get('/metrics'))[1] =~ /^outbox_published_total\{database="postgres"\} 7$/m });
+eventually('and counts what was published', sub { (get('/metrics'))[1] =~ /^outbox_published_events_total\{database="postgres"\} 7$/m });
 ($body, $headers) = status_is('/', 200, '/');
 like($headers->{'content-type'}, qr{^text/html; charset=utf-8$}, 'is a page');
 like($headers->{'content-security-policy'}, qr/default-src 'none';.*connect-src 'self';.*script-src 'sha256-[^']{44}'; style-src 'sha256-[^']{44}'$/, 'which runs what stands in it, and nothing else');
