@@ -37,7 +37,7 @@ check-matrix:
 stress:
 	@$(TOP)test/run/deps check && $(TOP)test/fault/stress
 bench:
-	@$(TOP)test/run/deps check && $(TOP)test/bench/bench
+	@$(TOP)test/run/deps bench && $(TOP)test/bench/bench
 demo:
 	@$(TOP)test/run/deps demo && $(TOP)test/demo/demo
 demo-stop:

@@ -133,13 +133,24 @@ outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report)
 	report->idle = relay->idle;
 	if (relay->withheld)
 		report->withheld_since = relay->withheld_since;
-	report->oldest_at = oldest_at(relay);
 	report->in_flight = relay->window.count;
 	report->in_flight_bytes = relay->window.bytes;
 	report->last_sequence = relay->fence.highest;
 	report->facts = relay->facts;
 	report->counters = relay->counters;
 	outbox_repair_report(relay, report);
+}
+
+void
+outbox_relay_glance(const OutboxRelay *relay, OutboxRelayGlance *glance)
+{
+	OutboxHeld held;
+
+	relay->store->held(relay->store_self, &held);
+	glance->counters = &relay->counters;
+	glance->idle = relay->idle;
+	glance->gone = held.gone;
+	glance->oldest_at = oldest_at(relay);
 }
 
 int64_t

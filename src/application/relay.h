@@ -111,7 +111,6 @@ typedef struct OutboxRelayReport
 	int64_t next_retry_at; /* 0 unless offline */
 	bool idle; /* all that was committed is settled */
 	int64_t withheld_since; /* the store lets nothing out, 0: it does */
-	int64_t oldest_at; /* the oldest event at hand was emitted, since 1970; 0: none is */
 	int in_flight; /* messages */
 	size_t in_flight_bytes;
 	uint64_t last_sequence; /* the highest that the relay knows of the stream */
@@ -124,6 +123,15 @@ typedef struct OutboxRelayReport
 	int64_t verified_at; /* the stream held all that it should; 0: never, or not now */
 	OutboxVerification verification;
 } OutboxRelayReport;
+
+/* The part of it that is looked at often. */
+typedef struct OutboxRelayGlance
+{
+	const OutboxRelayCounters *counters; /* good as long as the relay */
+	bool idle;
+	uint64_t gone;
+	int64_t oldest_at; /* the oldest event at hand was emitted, since 1970; 0: none is */
+} OutboxRelayGlance;
 
 /* The first failing answer of an epoch: nothing after it is sent or believed. */
 typedef struct OutboxRelayHalt
@@ -271,6 +279,7 @@ extern void outbox_relay_check(OutboxRelay *relay, int64_t now);
 extern void outbox_relay_verify(OutboxRelay *relay, int64_t now);
 
 extern void outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report);
+extern void outbox_relay_glance(const OutboxRelay *relay, OutboxRelayGlance *glance);
 
 /* The stranger (sift.h) for whom the relay has given up; 0: it has not. */
 extern int64_t outbox_relay_stranger(const OutboxRelay *relay);

@@ -12,11 +12,13 @@
 static const char replay[] = "Outbox-Replay:";
 
 static void change(OutboxTally *tally, uint16_t type);
+static bool adds_up(const OutboxTallyBook *book);
 static bool is_counted(const OutboxTally *tally, const OutboxSlot *slot, int64_t created);
 static void time_event(OutboxTallyCounts *counts, int64_t latency);
 static int bucket_of(uint64_t latency);
 static uint32_t hash(const char *aggregate, const char *action);
 static uint16_t *find_place(OutboxTally *tally, const char *aggregate, const char *action);
+static uint16_t add_type(OutboxTally *tally, uint16_t *place, const OutboxEvent *event);
 static bool is_terminated(const char *name);
 
 void
@@ -37,7 +39,7 @@ bool
 outbox_tally_resume(OutboxTally *tally, int64_t now)
 {
 	OutboxTallyBook *book = &tally->book;
-	bool sound = book->type_count >= 1 && book->type_count <= OUTBOX_TALLY_TYPES + 1;
+	bool sound = adds_up(book);
 
 	tally->change_count = 0;
 	memset(tally->changed, 0, sizeof(tally->changed));
@@ -75,21 +77,9 @@ outbox_tally_enter(OutboxTally *tally, OutboxSlot *slot, const OutboxEvent *even
 uint16_t
 outbox_tally_type(OutboxTally *tally, const OutboxEvent *event)
 {
-	OutboxTallyBook *book = &tally->book;
 	uint16_t *place = find_place(tally, event->aggregate, event->action);
-	size_t aggregate = strlen(event->aggregate);
-	size_t action = strlen(event->action);
 
-	if (*place != 0)
-		return *place;
-	if (book->type_count > OUTBOX_TALLY_TYPES || aggregate >= OUTBOX_TALLY_NAME_SIZE ||
-		action >= OUTBOX_TALLY_NAME_SIZE)
-		return OUTBOX_TALLY_OTHER;
-	*place = (uint16_t) book->type_count++;
-	memset(&book->types[*place], 0, sizeof(OutboxTallyType));
-	memcpy(book->types[*place].aggregate, event->aggregate, aggregate);
-	memcpy(book->types[*place].action, event->action, action);
-	return *place;
+	return *place != 0 ? *place : add_type(tally, place, event);
 }
 
 void
@@ -157,6 +147,23 @@ change(OutboxTally *tally, uint16_t type)
 	tally->changes[tally->change_count++] = type;
 }
 
+/* What is counted by type is all that is counted. */
+static bool
+adds_up(const OutboxTallyBook *book)
+{
+	uint64_t published = 0;
+	uint64_t refused = 0;
+
+	if (book->type_count < 1 || book->type_count > OUTBOX_TALLY_TYPES + 1)
+		return false;
+	for (int i = 0; i < book->type_count; i++)
+	{
+		published += book->types[i].published;
+		refused += book->types[i].refused;
+	}
+	return published == book->counts.published && refused == book->counts.refused;
+}
+
 /* By a relay before this one. */
 static bool
 is_counted(const OutboxTally *tally, const OutboxSlot *slot, int64_t created)
@@ -215,6 +222,25 @@ find_place(OutboxTally *tally, const char *aggregate, const char *action)
 			(strcmp(type->action, action) == 0 && strcmp(type->aggregate, aggregate) == 0))
 			return place;
 	}
+}
+
+static uint16_t
+add_type(OutboxTally *tally, uint16_t *place, const OutboxEvent *event)
+{
+	OutboxTallyBook *book = &tally->book;
+	size_t aggregate = strlen(event->aggregate);
+	size_t action = strlen(event->action);
+	OutboxTallyType *type;
+
+	if (book->type_count > OUTBOX_TALLY_TYPES || aggregate >= OUTBOX_TALLY_NAME_SIZE ||
+		action >= OUTBOX_TALLY_NAME_SIZE)
+		return OUTBOX_TALLY_OTHER;
+	*place = (uint16_t) book->type_count++;
+	type = &book->types[*place];
+	memset(type, 0, sizeof(*type));
+	memcpy(type->aggregate, event->aggregate, aggregate);
+	memcpy(type->action, event->action, action);
+	return *place;
 }
 
 static bool

@@ -13,17 +13,21 @@
 #include "infrastructure/postgres/census.h"
 #include "interface/meter.h"
 
-/* Between two looks into the tables: when events have waited for so long, and else. */
+/*
+ * Between two looks into the tables: when events have waited for so long; while there
+ * are dead letters; and when only somebody who does not tell can have changed anything.
+ */
 #define CENSUS_BUSY_US INT64CONST(1000000)
-#define CENSUS_IDLE_US INT64CONST(10000000)
+#define CENSUS_DEAD_US INT64CONST(10000000)
+#define CENSUS_IDLE_US INT64CONST(300000000)
 /* Until what has nothing to do with the cursor is written down. */
 #define KEEP_US INT64CONST(1000000)
 
-static void add_counters(OutboxMeter *meter, const OutboxRelayReport *report);
-static void subtract(OutboxTallyCounts *counts, const OutboxRelayReport *report);
+static void add_counters(OutboxMeter *meter, const OutboxRelayGlance *glance);
+static void subtract(OutboxTallyCounts *counts, const OutboxRelayGlance *glance);
 static int64_t census_due_at(const OutboxMeter *meter);
-static void take_census(OutboxMeter *meter, const OutboxRelayReport *report, int64_t now);
-static void note_oldest(OutboxMeter *meter, const OutboxRelayReport *report, int64_t now);
+static void take_census(OutboxMeter *meter, const OutboxRelayGlance *glance, int64_t now);
+static void note_oldest(OutboxMeter *meter, const OutboxRelayGlance *glance, int64_t now);
 
 void
 outbox_meter_open(OutboxMeter *meter, OutboxTally *tally, const OutboxStore *store,
@@ -35,7 +39,6 @@ outbox_meter_open(OutboxMeter *meter, OutboxTally *tally, const OutboxStore *sto
 	meter->ids_from = ids_from;
 	meter->counted_at = now - CENSUS_IDLE_US;
 	meter->before = tally->book.counts;
-	meter->kept = tally->book.counts;
 	meter->gauges.backlog = -1;
 	meter->gauges.dead_letters = -1;
 	meter->gauges.blocked = -1;
@@ -53,35 +56,35 @@ void
 outbox_meter_read(OutboxMeter *meter, const OutboxRelay *relay, bool paused, int64_t now)
 {
 	OutboxTallyCounts *counts = &meter->tally->book.counts;
-	OutboxRelayReport report = {0};
+	static const OutboxRelayCounters nothing;
+	OutboxRelayGlance glance = {.counters = &nothing};
 
 	if (relay)
-		outbox_relay_report(relay, &report);
-	report.idle &= !paused;
-	add_counters(meter, &report);
-	if (report.idle)
+		outbox_relay_glance(relay, &glance);
+	glance.idle &= !paused;
+	add_counters(meter, &glance);
+	if (glance.idle)
 		meter->idle_at = now;
-	if (census_due_at(meter) <= now || report.counters.refused != meter->refused)
-		take_census(meter, &report, now);
+	if (census_due_at(meter) <= now || glance.counters->refused != meter->refused)
+		take_census(meter, &glance, now);
 	else
-		meter->owes |= !report.idle;
-	note_oldest(meter, &report, now);
+		meter->owes |= !glance.idle;
+	note_oldest(meter, &glance, now);
 	meter->gauges.paused = paused;
-	meter->gauges.idle = report.idle;
-	if (report.idle)
+	meter->gauges.idle = glance.idle;
+	if (glance.idle)
 		meter->gauges.backlog = 0;
 	outbox_tally_publish(&meter->gauges);
 	if (counts->since != meter->before.since)
 	{
 		/* Somebody has reset them. */
 		meter->before = *counts;
-		subtract(&meter->before, &report);
-		add_counters(meter, &report);
+		subtract(&meter->before, &glance);
+		add_counters(meter, &glance);
 	}
-	if (now - meter->kept_at < KEEP_US || memcmp(&meter->kept, counts, sizeof(*counts)) == 0)
+	if (now - meter->kept_at < KEEP_US)
 		return;
 	outbox_tally_keep();
-	meter->kept = *counts;
 	meter->kept_at = now;
 }
 
@@ -97,9 +100,9 @@ outbox_meter_rest(const OutboxMeter *meter, long most, int64_t now)
 
 /* What is not counted event by event. */
 static void
-add_counters(OutboxMeter *meter, const OutboxRelayReport *report)
+add_counters(OutboxMeter *meter, const OutboxRelayGlance *glance)
 {
-	const OutboxRelayCounters *counters = &report->counters;
+	const OutboxRelayCounters *counters = glance->counters;
 	const OutboxTallyCounts *before = &meter->before;
 	OutboxTallyCounts *counts = &meter->tally->book.counts;
 
@@ -111,14 +114,14 @@ add_counters(OutboxMeter *meter, const OutboxRelayReport *report)
 	counts->checks = before->checks + counters->checks;
 	counts->lost = before->lost + counters->lost;
 	counts->repaired = before->repaired + counters->repaired;
-	counts->gone = before->gone + report->gone;
+	counts->gone = before->gone + glance->gone;
 }
 
 /* Sums then begin at 0; they may pass below it in between. */
 static void
-subtract(OutboxTallyCounts *counts, const OutboxRelayReport *report)
+subtract(OutboxTallyCounts *counts, const OutboxRelayGlance *glance)
 {
-	const OutboxRelayCounters *counters = &report->counters;
+	const OutboxRelayCounters *counters = glance->counters;
 
 	counts->sent -= counters->sent;
 	counts->connections -= counters->epochs;
@@ -128,21 +131,23 @@ subtract(OutboxTallyCounts *counts, const OutboxRelayReport *report)
 	counts->checks -= counters->checks;
 	counts->lost -= counters->lost;
 	counts->repaired -= counters->repaired;
-	counts->gone -= report->gone;
+	counts->gone -= glance->gone;
 }
 
 static int64_t
 census_due_at(const OutboxMeter *meter)
 {
+	const OutboxTallyGauges *gauges = &meter->gauges;
 	int64_t busy_at = meter->idle_at + CENSUS_BUSY_US;
+	bool dead = gauges->dead_letters > 0 || gauges->blocked > 0 || gauges->waiting > 0;
 
-	return Min(meter->counted_at + CENSUS_IDLE_US,
+	return Min(meter->counted_at + (dead ? CENSUS_DEAD_US : CENSUS_IDLE_US),
 			   Max(meter->counted_at + CENSUS_BUSY_US, busy_at));
 }
 
 /* Ids of transactions that were rolled back, or are open, count as events that wait. */
 static void
-take_census(OutboxMeter *meter, const OutboxRelayReport *report, int64_t now)
+take_census(OutboxMeter *meter, const OutboxRelayGlance *glance, int64_t now)
 {
 	OutboxTallyGauges *gauges = &meter->gauges;
 	int64_t settled = Max(outbox_store_highest_id(meter->store), meter->ids_from - 1);
@@ -153,21 +158,21 @@ take_census(OutboxMeter *meter, const OutboxRelayReport *report, int64_t now)
 	gauges->dead_letters = census.dead_letters;
 	gauges->blocked = census.blocked;
 	gauges->waiting = census.waiting;
-	meter->refused = report->counters.refused;
+	meter->refused = glance->counters->refused;
 	meter->counted_at = now;
 	meter->owes = false;
 }
 
 /* Of an event that was not fetched yet, when it was noticed. */
 static void
-note_oldest(OutboxMeter *meter, const OutboxRelayReport *report, int64_t now)
+note_oldest(OutboxMeter *meter, const OutboxRelayGlance *glance, int64_t now)
 {
 	OutboxTallyGauges *gauges = &meter->gauges;
 
-	if (report->idle)
+	if (glance->idle)
 		gauges->oldest_at = 0;
-	else if (report->oldest_at != 0)
-		gauges->oldest_at = report->oldest_at;
+	else if (glance->oldest_at != 0)
+		gauges->oldest_at = glance->oldest_at;
 	else if (gauges->oldest_at == 0 && gauges->backlog > 0)
 		gauges->oldest_at = now + meter->tally->clock;
 }

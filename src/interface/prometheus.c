@@ -208,7 +208,7 @@ write_relays(Exposition *out)
 					 out->all[i].status.last_ack_at + UNIX_SHIFT_US);
 }
 
-/* As the relay knew it when it looked last: within a second, or ten while nothing waits. */
+/* As the relay knew it when it looked last: within a second, or ten while only dead letters are left. */
 static void
 write_backlog(Exposition *out)
 {
@@ -218,14 +218,14 @@ write_backlog(Exposition *out)
 		 "second from ids, of which those of rolled back and open transactions count as well.",
 		 offsetof(OutboxTallyGauges, backlog)},
 		{"outbox_dead_letters",
-		 "Dead letters that are not given up; counted exactly, every 10 seconds at least.",
+		 "Dead letters that are not given up; counted exactly, every 10 seconds while there are any.",
 		 offsetof(OutboxTallyGauges, dead_letters)},
 		{"outbox_blocked_aggregates",
 		 "Aggregates whose events wait behind a dead letter; counted exactly, every 10 seconds at "
 		 "least.",
 		 offsetof(OutboxTallyGauges, blocked)},
 		{"outbox_waiting_events",
-		 "Events that wait behind a dead letter; counted exactly, every 10 seconds at least.",
+		 "Events that wait behind a dead letter; counted exactly, every 10 seconds while there are any.",
 		 offsetof(OutboxTallyGauges, waiting)},
 	};
 	const char *name = "outbox_oldest_pending_seconds";

@@ -252,6 +252,9 @@ what_is_no_book_is_cleared(void **state)
 	assert_int_equal(tally.book.type_count, 1);
 	assert_int_equal(tally.book.counts.since, NOW + 9);
 	stored("placed", 1, 1);
+	tally.book.types[1].published++;
+	assert_false(outbox_tally_resume(&tally, NOW + 9));
+	stored("placed", 1, 1);
 	memset(tally.book.types[1].action, 'x', OUTBOX_TALLY_NAME_SIZE);
 	assert_false(outbox_tally_resume(&tally, NOW + 10));
 	assert_int_equal(tally.book.counts.published, 0);

@@ -61,7 +61,7 @@ void
 outbox_cursor_save(OutboxCursor *cursor)
 {
 	/* Before it can be durable: nothing is behind the cursor that is not in the book. */
-	outbox_tally_keep();
+	outbox_tally_keep_settled();
 	if (cursor->on_save)
 		cursor->on_save(cursor->context);
 	SPI_connect();

@@ -66,7 +66,7 @@ static void startup(void);
 static Size shared_size(void);
 static void count(OutboxStatisticsKind kind, const char *first, const char *second,
 				  const char *third);
-static void copy_name(char *to, const char *name);
+static size_t copy_name(char *to, const char *name);
 static Entry *find(const Key *key, uint32 hash, Entry **room);
 static Entry *enter(const Key *key, uint32 hash);
 
@@ -203,6 +203,7 @@ static void
 count(OutboxStatisticsKind kind, const char *first, const char *second, const char *third)
 {
 	int slot = shared ? outbox_shared_find(MyDatabaseId) : OUTBOX_NO_SLOT;
+	const char *names[] = {first, second, third};
 	Key key;
 	uint32 hash;
 	Entry *entry;
@@ -213,20 +214,28 @@ count(OutboxStatisticsKind kind, const char *first, const char *second, const ch
 	memset(&key, 0, sizeof(key));
 	key.slot = slot;
 	key.kind = kind;
-	copy_name(key.names[0], first);
-	copy_name(key.names[1], second);
-	copy_name(key.names[2], third);
-	hash = hash_bytes((const unsigned char *) &key, sizeof(key));
+	hash = hash_combine(slot, kind);
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		size_t length = copy_name(key.names[i], names[i]);
+
+		hash = hash_combine(hash, hash_bytes((const unsigned char *) names[i], (int) length));
+	}
 	entry = find(&key, hash, &room);
 	if (entry == NULL && room != NULL)
 		entry = enter(&key, hash);
 	pg_atomic_fetch_add_u64(entry ? &entry->count : &shared->places[slot].others[kind], 1);
 }
 
-static void
+static size_t
 copy_name(char *to, const char *name)
 {
-	memcpy(to, name, pg_mbcliplen(name, strlen(name), OUTBOX_STATISTICS_NAME_SIZE - 1));
+	size_t length = strlen(name);
+
+	if (length >= OUTBOX_STATISTICS_NAME_SIZE)
+		length = pg_mbcliplen(name, length, OUTBOX_STATISTICS_NAME_SIZE - 1);
+	memcpy(to, name, length);
+	return length;
 }
 
 /* NULL: it is not there, and would have room there, or none. */

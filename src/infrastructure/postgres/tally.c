@@ -55,7 +55,7 @@ typedef struct Shared
 typedef struct Kept
 {
 	uint32_t version;
-	pg_crc32c crc; /* of all that follows */
+	pg_crc32c crc; /* of what follows, up to the types, which the counts vouch for */
 	uint32_t length; /* of the book */
 	char uuid[UUID_SIZE]; /* of the outbox */
 	OutboxTally tally; /* begins with the book */
@@ -66,6 +66,7 @@ static Kept *own = NULL; /* the relay's */
 static int own_slot;
 static uint64 own_resets;
 static int file = NO_FILE;
+static OutboxTallyCounts written; /* in the file */
 static shmem_request_hook_type previous_request = NULL;
 static shmem_startup_hook_type previous_startup = NULL;
 
@@ -80,6 +81,7 @@ static bool is_idle(int slot);
 static void let_area_go(int slot);
 static void publish_type(Place *place, int type);
 static void load(const char *uuid);
+static void write_book(void);
 static pg_crc32c check_sum(const Kept *kept);
 static void name_file(char *path, uint32_t database);
 static void complain(void);
@@ -223,26 +225,17 @@ outbox_tally_publish(const OutboxTallyGauges *gauges)
 void
 outbox_tally_keep(void)
 {
-	static bool failed = false;
-	char path[PATH_SIZE];
-	size_t length;
-	bool good;
+	/* Types change with the counts alone. */
+	if (own != NULL && memcmp(&written, &own->tally.book.counts, sizeof(written)) != 0)
+		write_book();
+}
 
-	if (own == NULL)
-		return;
-	if (file == NO_FILE)
-	{
-		name_file(path, MyDatabaseId);
-		file = BasicOpenFile(path, O_RDWR | O_CREAT | PG_BINARY);
-	}
-	own->length = offsetof(OutboxTallyBook, types) +
-				  sizeof(OutboxTallyType) * (size_t) own->tally.book.type_count;
-	own->crc = check_sum(own);
-	length = offsetof(Kept, tally) + own->length;
-	good = file >= 0 && pg_pwrite(file, own, length, 0) == (ssize_t) length;
-	if (!good && !failed)
-		complain();
-	failed = !good;
+void
+outbox_tally_keep_settled(void)
+{
+	if (own != NULL && (written.published != own->tally.book.counts.published ||
+						written.refused != own->tally.book.counts.refused))
+		write_book();
 }
 
 static void
@@ -409,13 +402,38 @@ load(const char *uuid)
 	strlcpy(own->uuid, uuid, UUID_SIZE);
 }
 
+static void
+write_book(void)
+{
+	static bool failed = false;
+	char path[PATH_SIZE];
+	size_t length;
+	bool good;
+
+	written = own->tally.book.counts;
+	if (file == NO_FILE)
+	{
+		name_file(path, MyDatabaseId);
+		file = BasicOpenFile(path, O_RDWR | O_CREAT | PG_BINARY);
+	}
+	own->length = offsetof(OutboxTallyBook, types) +
+				  sizeof(OutboxTallyType) * (size_t) own->tally.book.type_count;
+	own->crc = check_sum(own);
+	length = offsetof(Kept, tally) + own->length;
+	good = file >= 0 && pg_pwrite(file, own, length, 0) == (ssize_t) length;
+	if (!good && !failed)
+		complain();
+	failed = !good;
+}
+
 static pg_crc32c
 check_sum(const Kept *kept)
 {
 	pg_crc32c crc;
 
 	INIT_CRC32C(crc);
-	COMP_CRC32C(crc, &kept->length, offsetof(Kept, tally) - offsetof(Kept, length) + kept->length);
+	COMP_CRC32C(crc, &kept->length,
+				offsetof(Kept, tally) + offsetof(OutboxTallyBook, types) - offsetof(Kept, length));
 	FIN_CRC32C(crc);
 	return crc;
 }

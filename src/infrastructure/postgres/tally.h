@@ -76,7 +76,11 @@ extern OutboxTally *outbox_tally_open(int slot, const char *database, const char
 /* Shows what the relay has counted, and how the outbox stands. */
 extern void outbox_tally_publish(const OutboxTallyGauges *gauges);
 
-/* Writes the book down; nothing where no tally was opened. */
+/*
+ * Write the book down: if anything in it has changed, or if events were settled since.
+ * They do nothing where no tally was opened.
+ */
 extern void outbox_tally_keep(void);
+extern void outbox_tally_keep_settled(void);
 
 #endif
