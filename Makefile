@@ -88,6 +88,8 @@ SQL = \
 	interface/schedule.sql \
 	interface/safety.sql \
 	interface/monitor.sql \
+	interface/backlog.sql \
+	interface/status.sql \
 	interface/replay.sql \
 	interface/erase.sql \
 	interface/adopt.sql \

@@ -241,7 +241,7 @@ static void
 accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal)
 {
 	char text[OUTBOX_REASON_SIZE];
-	OutboxReason reason = {OUTBOX_VERDICT_MISCONFIGURED, 0, text};
+	OutboxReason reason = {OUTBOX_VERDICT_MISCONFIGURED, OUTBOX_CODE_ID_TAKEN, text};
 
 	if (outbox_fence_admits(&relay->fence, signal->sequence, relay->options.fenced))
 	{

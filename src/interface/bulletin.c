@@ -9,6 +9,7 @@
 #include "pgstat.h"
 #include "utils/timestamp.h"
 
+#include "infrastructure/postgres/sight.h"
 #include "interface/bulletin.h"
 
 /* Standbys that lag for less than this are nothing to tell of. */
@@ -16,6 +17,7 @@
 
 static void log_capture(OutboxBulletin *bulletin, bool captures);
 static void tell_withheld(const OutboxBulletin *bulletin, OutboxRelayStatus *status, int64_t since);
+static void tell_sight(OutboxBulletin *bulletin);
 static void tell(OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void log_change(const OutboxBulletin *bulletin, const OutboxRelayStatus *status);
 static void log_repair(OutboxBulletin *bulletin, const OutboxRelayStatus *status);
@@ -24,12 +26,14 @@ static bool same_state(const OutboxRelayStatus *a, const OutboxRelayStatus *b);
 
 void
 outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream,
-					 const OutboxStore *store)
+					 const OutboxStore *store, const OutboxNatsBroker *broker)
 {
 	memset(bulletin, 0, sizeof(*bulletin));
 	bulletin->slot = slot;
 	bulletin->stream = stream;
 	bulletin->store = store;
+	bulletin->broker = broker;
+	outbox_sight_begin(slot);
 	bulletin->status.phase = -1;
 }
 
@@ -80,6 +84,7 @@ outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *relay, uint64
 			report.verification.repaired, report.verification.gone};
 	if (!report.comparing)
 		log_repair(bulletin, &status);
+	tell_sight(bulletin);
 	outbox_shared_set_limits(bulletin->slot, status.max_payload, status.max_message_size);
 	tell(bulletin, &status);
 	log_capture(bulletin, report.facts.captures_broadcasts);
@@ -95,6 +100,7 @@ outbox_bulletin_misfit(OutboxBulletin *bulletin, bool fenced_copy, const char *r
 	status.fenced_copy = fenced_copy;
 	status.troubled = true;
 	status.cause = OUTBOX_VERDICT_MISCONFIGURED;
+	status.code = OUTBOX_CODE_SETTINGS;
 	strlcpy(status.text, reason, sizeof(status.text));
 	strlcpy(status.stream, bulletin->stream, sizeof(status.stream));
 	status.since =
@@ -110,6 +116,18 @@ tell_withheld(const OutboxBulletin *bulletin, OutboxRelayStatus *status, int64_t
 	status->withheld = true;
 	status->since = since;
 	outbox_store_explain_withheld(bulletin->store, status->text, sizeof(status->text));
+}
+
+/* The stream as it was seen when the relay connected last, or tried to. */
+static void
+tell_sight(OutboxBulletin *bulletin)
+{
+	const OutboxSight *sight = outbox_nats_broker_sight(bulletin->broker);
+
+	if (memcmp(sight, &bulletin->sight, sizeof(*sight)) == 0)
+		return;
+	bulletin->sight = *sight;
+	outbox_sight_set_stream(bulletin->slot, sight);
 }
 
 static void

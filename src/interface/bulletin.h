@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "application/relay.h"
+#include "infrastructure/nats/broker.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/store.h"
 
@@ -17,6 +18,8 @@ typedef struct OutboxBulletin
 	int slot;
 	const char *stream;
 	const OutboxStore *store;
+	const OutboxNatsBroker *broker;
+	OutboxSight sight; /* as told last */
 	OutboxRelayStatus status; /* as told last */
 	bool captures_broadcasts; /* the same */
 	uint64_t lost; /* as logged last */
@@ -24,9 +27,9 @@ typedef struct OutboxBulletin
 	uint64_t gone;
 } OutboxBulletin;
 
-/* Begins to tell of the relay in this slot; stream and store must stay. */
+/* Begins to tell of the relay in this slot; stream, store and broker must stay. */
 extern void outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream,
-								 const OutboxStore *store);
+								 const OutboxStore *store, const OutboxNatsBroker *broker);
 
 /*
  * Tells how the relay stands; logs changes of state only.  verification is the number of

@@ -15,6 +15,7 @@
 #include "infrastructure/postgres/broadcast.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
+#include "infrastructure/postgres/sight.h"
 #include "infrastructure/postgres/wakeup.h"
 #include "interface/launcher.h"
 #include "interface/settings.h"
@@ -35,6 +36,7 @@ _PG_init(void)
 	if (process_shared_preload_libraries_in_progress)
 	{
 		outbox_shared_request();
+		outbox_sight_request();
 		outbox_queue_request((size_t) outbox_settings.broadcast_buffer * 1024);
 		outbox_utility_install();
 		/* pg_upgrade wants a server that does nothing by itself. */

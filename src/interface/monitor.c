@@ -12,9 +12,10 @@
 
 #include "domain/delivery.h"
 #include "domain/verdict.h"
+#include "infrastructure/nats/verdict.h"
 #include "infrastructure/postgres/shared.h"
 
-#define STATE_COLUMNS 31
+#define STATE_COLUMNS 32
 
 /* After the start of the server, which may take a while to recover. */
 #define LAUNCHER_DUE_MS 10000
@@ -84,6 +85,7 @@ static void
 fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status)
 {
 	int i = 0;
+	const char *cause;
 
 	memset(nulls, false, sizeof(bool) * (STATE_COLUMNS - 5));
 	values[i++] = BoolGetDatum(status->fenced_copy);
@@ -120,6 +122,9 @@ fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status)
 	values[i++] = Int64GetDatum((int64) status->repaired);
 	values[i++] = Int64GetDatum((int64) status->gone);
 	values[i++] = Int64GetDatum((int64) status->waiting);
+	cause = status->troubled ? outbox_nats_verdict_cause(status->code) : NULL;
+	nulls[i] = cause == NULL;
+	values[i++] = cause ? CStringGetTextDatum(cause) : (Datum) 0;
 }
 
 static const char *

@@ -126,7 +126,8 @@ outbox_relay_main(Datum arg)
 	if (worker->broker == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not prepare the NATS connection")));
-	outbox_bulletin_open(&worker->bulletin, worker->slot, worker->binding.stream, worker->store);
+	outbox_bulletin_open(&worker->bulletin, worker->slot, worker->binding.stream, worker->store,
+						 worker->broker);
 	outbox_shared_verifications(worker->slot, &asked, &worker->verification);
 	bind_settings(worker, false);
 	for (;;)

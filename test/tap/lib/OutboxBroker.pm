@@ -4,8 +4,9 @@
 #	$broker->start;
 #	my @messages = $broker->messages('OUTBOX_postgres');
 #
-# Options: jetstream (1), max_payload, user and password, token, tls (a folder of
-# make_certificates: the server asks for a client's certificate, too).  They may
+# Options: jetstream (1), max_payload, user and password, rights (of that user, as the
+# configuration has them; what the tests do themselves, another user does), token, tls (a
+# folder of make_certificates: the server asks for a client's certificate, too).  They may
 # change while it is stopped.  Its port and what it has stored outlive a restart.
 package OutboxBroker;
 
@@ -86,7 +87,10 @@ sub write_configuration
 	push @lines, "jetstream { store_dir: '$self->{home}/store' }" if $options->{jetstream};
 	push @lines, "max_payload: $options->{max_payload}" if $options->{max_payload};
 	push @lines, "authorization { token: '$options->{token}' }" if $options->{token};
-	push @lines, "authorization { user: '$options->{user}', password: '$options->{password}' }" if $options->{user};
+	my $user = $options->{user} ? "user: '$options->{user}', password: '$options->{password}'" : '';
+	push @lines, "authorization { $user }" if $user && !$options->{rights};
+	push @lines, "authorization { users: [ { $user, permissions: { $options->{rights} } }, { user: keeper, password: keeper } ] }"
+	  if $options->{rights};
 	push @lines, map { "tls { cert_file: '$_/server.pem', key_file: '$_/server.key', ca_file: '$_/ca.pem', verify: true }" }
 	  $options->{tls} || ();
 	open(my $out, '>', $file) or die "$file: $!";
@@ -152,7 +156,7 @@ sub run_tool
 	my ($self, @words) = @_;
 	my $options = $self->{options};
 	my ($out, $err) = ('', '');
-	my $login = $options->{user} ? "$options->{user}:$options->{password}\@" : $options->{token} ? "$options->{token}\@" : '';
+	my $login = $options->{rights} ? 'keeper:keeper@' : $options->{user} ? "$options->{user}:$options->{password}\@" : $options->{token} ? "$options->{token}\@" : '';
 	my @tls = $options->{tls} ? map { ("--$$_[0]", "$options->{tls}/$$_[1]") } [ 'ca', 'ca.pem' ], [ 'cert', 'client.pem' ], [ 'key', 'client.key' ] : ();
 	(my $url = $self->url) =~ s{//}{//$login};
 	my $good = IPC::Run::run([ $tool, $url, @tls, @words ], '<', '/dev/null', '>', \$out, '2>', \$err);
