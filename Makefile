@@ -90,6 +90,8 @@ SQL = \
 	interface/monitor.sql \
 	interface/backlog.sql \
 	interface/status.sql \
+	interface/stream.sql \
+	interface/doctor.sql \
 	interface/replay.sql \
 	interface/erase.sql \
 	interface/adopt.sql \
@@ -116,7 +118,7 @@ $(shell mkdir -p $(sort $(dir $(OBJS))))
 $(PURE:.c=.o) $(PURE:.c=.bc) $(NATS:.c=.o) $(NATS:.c=.bc): override CPPFLAGS = -I$(srcdir)/src
 $(PURE:.c=.o) $(PURE:.c=.bc): override CFLAGS += -std=c11 -Wunused-parameter -Wsign-compare
 $(PURE:.c=.bc): override BITCODE_CFLAGS += -std=c11
-$(POSTGRES:.c=.o) $(POSTGRES:.c=.bc): override CPPFLAGS += -I$(srcdir)/src
+$(POSTGRES:.c=.o) $(POSTGRES:.c=.bc): override CPPFLAGS += -I$(srcdir)/src -DOUTBOX_VERSION='"$(EXTVERSION)"'
 
 all: $(srcdir)/$(EXTENSION).control
 $(srcdir)/$(EXTENSION).control: $(srcdir)/outbox.control

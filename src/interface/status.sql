@@ -14,8 +14,8 @@ SELECT s.state, s.cause,
          WHEN 'fenced_copy' THEN CASE WHEN s.fenced_copy THEN s.reason ELSE 'an outbox was restored here from a dump' END
          WHEN 'waiting_for_lock' THEN pg_catalog.format('the relay waits for a lock on %s, held by %s', s.lock_on, s.lock_holder)
          WHEN 'waiting_for_rotation_lock' THEN pg_catalog.format('%s is due to be emptied, and kept from it by %s', s.lock_on, s.lock_holder)
-         WHEN 'blocked_aggregates' THEN pg_catalog.format('%s aggregates are blocked by dead letters, and %s of their events wait', s.blocked_aggregates, s.waiting)
-         WHEN 'dead_letters' THEN pg_catalog.format('%s events were refused', s.dead_letters)
+         WHEN 'blocked_aggregates' THEN pg_catalog.format('aggregates blocked by dead letters: %s; events that wait behind them: %s', s.blocked_aggregates, s.waiting)
+         WHEN 'dead_letters' THEN pg_catalog.format('events that were refused: %s', s.dead_letters)
          WHEN 'failing' THEN pg_catalog.format('the relay has ended by an error, %s times in a row', s.failures)
          WHEN 'disabled' THEN 'outbox.enabled is off in this database'
          WHEN 'excluded' THEN 'outbox.databases does not name this database'

@@ -259,43 +259,8 @@ judge(const char *config, const char *pattern, char *text, size_t size)
 	assert_int_equal(info.first_sequence, 5);
 	assert_int_equal(info.last_sequence, 7);
 	assert_int_equal(info.deleted, 1);
-	assert_int_equal(info.messages, 2);
-	assert_int_equal(info.bytes, 90);
-	assert_false(info.clustered);
 	assert_int_equal(info.created, 1795379460000000005);
 	return outbox_nats_info_judge(&info, pattern, text, size) == 0;
-}
-
-/* What people are told of it, beside what is judged. */
-static void
-streams_are_shown(void **state)
-{
-	char text[256];
-	OutboxSight sight;
-
-	(void) state;
-	assert_true(
-		judge("\"subjects\":[\"shop.>\"],\"num_replicas\":3", "shop.*.*", text, sizeof(text)));
-	assert_int_equal(info.replicas, 3);
-	assert_string_equal(info.server, "");
-	assert_true(judge("\"subjects\":[\"shop.>\"],\"compression\":\"none\",\"metadata\":null",
-					  "shop.*.*", text, sizeof(text)));
-	assert_string_equal(info.server, "2.10");
-	assert_true(
-		judge("\"subjects\":[\"shop.>\"],\"metadata\":{\"by\":\"us\",\"_nats.ver\":\"2.15.0\"},"
-			  "\"compression\":\"s2\"",
-			  "shop.*.*", text, sizeof(text)));
-	outbox_nats_info_show(&info, 1000, &sight);
-	assert_true(sight.looked && sight.covered && sight.met);
-	assert_string_equal(sight.server, "2.15.0");
-	assert_int_equal(sight.max_payload, 1000);
-	assert_int_equal(sight.messages, 2);
-	assert_false(judge("\"subjects\":[\"bank.>\"]", "shop.*.*", text, sizeof(text)));
-	assert_string_equal(
-		outbox_nats_verdict_cause(outbox_nats_info_judge(&info, "shop.*.*", text, sizeof(text))),
-		"subject_not_captured");
-	assert_string_equal(outbox_nats_verdict_cause(10077), "stream_full");
-	assert_null(outbox_nats_verdict_cause(0));
 }
 
 static void
@@ -515,7 +480,6 @@ main(void)
 		cmocka_unit_test(codes_have_their_verdicts),
 		cmocka_unit_test(patterns_cover_and_meet),
 		cmocka_unit_test(streams_are_judged),
-		cmocka_unit_test(streams_are_shown),
 		cmocka_unit_test(what_is_no_stream_is_not_read),
 		cmocka_unit_test(times_are_read),
 		cmocka_unit_test(urls_are_taken_apart),

@@ -6,7 +6,8 @@
 #
 # Options: jetstream (1), max_payload, user and password, rights (of that user, as the
 # configuration has them; what the tests do themselves, another user does), token, tls (a
-# folder of make_certificates: the server asks for a client's certificate, too).  They may
+# folder of make_certificates: the server asks for a client's certificate, too), cluster (the
+# name of a node; see join_cluster).  They may
 # change while it is stopped.  Its port and what it has stored outlive a restart.
 package OutboxBroker;
 
@@ -61,6 +62,16 @@ sub build_tool
 	system('gcc', '-O1', '-o', $tool, $source, '-lnats') == 0 or die "stream.c does not build";
 }
 
+# Starts these brokers, made with "cluster", as the nodes of one cluster.
+sub join_cluster
+{
+	my @nodes = @_;
+	$_->{options}{route} = PostgreSQL::Test::Cluster::get_free_port() foreach @nodes;
+	$_->{options}{routes} = [ map { $_->{options}{route} } @nodes ] foreach @nodes;
+	$_->launch foreach @nodes;
+	$_->await foreach @nodes;
+}
+
 sub change
 {
 	my ($self, %options) = @_;
@@ -85,6 +96,8 @@ sub write_configuration
 	my $file = "$self->{home}/nats.conf";
 	my @lines = ("listen: 127.0.0.1:$self->{port}", "log_file: '@{[$self->log]}'");
 	push @lines, "jetstream { store_dir: '$self->{home}/store' }" if $options->{jetstream};
+	push @lines, "server_name: $options->{cluster}", "cluster { name: test, listen: '127.0.0.1:$options->{route}', routes: [ "
+	  . join(', ', map { "'nats://127.0.0.1:$_'" } @{ $options->{routes} }) . ' ] }' if $options->{cluster};
 	push @lines, "max_payload: $options->{max_payload}" if $options->{max_payload};
 	push @lines, "authorization { token: '$options->{token}' }" if $options->{token};
 	my $user = $options->{user} ? "user: '$options->{user}', password: '$options->{password}'" : '';
@@ -102,6 +115,13 @@ sub write_configuration
 sub start
 {
 	my ($self) = @_;
+	$self->launch;
+	return $self->await;
+}
+
+sub launch
+{
+	my ($self) = @_;
 	my $file = $self->write_configuration;
 	$self->{pid} = fork() // die "fork: $!";
 	if ($self->{pid} == 0)
@@ -111,6 +131,12 @@ sub start
 		open(STDERR, '>&', \*STDOUT);
 		exec('nats-server', '-c', $file) or POSIX::_exit(127);
 	}
+}
+
+# Until it answers.
+sub await
+{
+	my ($self) = @_;
 	my $end = time() + PATIENCE;
 	until ($self->answers)
 	{
