@@ -136,6 +136,9 @@ outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report)
 	report->last_sequence = relay->fence.highest;
 	report->facts = relay->facts;
 	report->counters = relay->counters;
+	report->refused_event = relay->refused_event;
+	report->refused_code = relay->refused_code;
+	memcpy(report->refused_text, relay->refused_text, sizeof(report->refused_text));
 	outbox_repair_report(relay, report);
 }
 

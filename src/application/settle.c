@@ -4,6 +4,8 @@
  */
 #include "application/settle.h"
 
+#include <stdio.h>
+
 static bool head_is_stored(const OutboxRelay *relay);
 static void note_place(OutboxRelay *relay, const OutboxSlot *slot);
 static void count_stored(OutboxRelay *relay, const OutboxSlot *slot);
@@ -39,6 +41,9 @@ outbox_settle_refused(OutboxRelay *relay, OutboxPosition position, const OutboxR
 	relay->store->refuse(relay->store_self, &position, reason->code, reason->text,
 						 relay->fence.floor, relay->fence.created);
 	relay->counters.refused++;
+	relay->refused_event = position.id;
+	relay->refused_code = reason->code;
+	snprintf(relay->refused_text, sizeof(relay->refused_text), "%s", reason->text);
 	relay->dirty = false;
 	relay->forgettable = 0;
 	relay->persisted_at = now;

@@ -97,6 +97,10 @@ outbox_binding_broker(OutboxBinding *binding, OutboxNatsBroker *broker)
 	bool ready;
 
 	snprintf(name, sizeof(name), "cleanoutbox %s", binding->database);
+	/* The library writes it into JSON as it is. */
+	for (char *c = name; *c != '\0'; c++)
+		if (*c == '"' || *c == '\\' || (unsigned char) *c < ' ')
+			*c = '_';
 	ready = read_secrets(binding, &secrets);
 	if (ready && !outbox_nats_broker_configure(broker, &options))
 	{

@@ -12,11 +12,12 @@
 #include "infrastructure/nats/broker.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/store.h"
+#include "interface/binding.h"
 
 typedef struct OutboxBulletin
 {
 	int slot;
-	const char *stream;
+	const OutboxBinding *binding; /* whose relay it is */
 	const OutboxStore *store;
 	const OutboxNatsBroker *broker;
 	OutboxSight sight; /* as told last */
@@ -27,8 +28,8 @@ typedef struct OutboxBulletin
 	uint64_t gone;
 } OutboxBulletin;
 
-/* Begins to tell of the relay in this slot; stream, store and broker must stay. */
-extern void outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream,
+/* Begins to tell of the relay in this slot; binding, store and broker must stay. */
+extern void outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const OutboxBinding *binding,
 								 const OutboxStore *store, const OutboxNatsBroker *broker);
 
 /*
@@ -39,6 +40,6 @@ extern void outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *r
 								  uint64_t verification, int64_t now);
 
 /* Tells why the relay cannot even try. */
-extern void outbox_bulletin_misfit(OutboxBulletin *bulletin, bool fenced_copy, const char *reason);
+extern void outbox_bulletin_misfit(OutboxBulletin *bulletin, OutboxCode code, const char *reason);
 
 #endif

@@ -14,6 +14,7 @@
 #include "domain/verdict.h"
 #include "infrastructure/nats/verdict.h"
 #include "infrastructure/postgres/shared.h"
+#include "interface/monitor.h"
 
 #define STATE_COLUMNS 32
 
@@ -27,7 +28,6 @@ static void fill_slot(Datum *values, bool *nulls, int slot);
 static void fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status);
 static const char *worker_name(OutboxSlotState state);
 static const char *phase_name(int phase);
-static const char *verdict_name(int verdict);
 
 /* outbox.relay_state(): one row; only "preloaded" is not null where there is no relay. */
 Datum
@@ -94,7 +94,7 @@ fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status)
 	nulls[i] = status->since == 0;
 	values[i++] = TimestampTzGetDatum(status->since);
 	values[i++] = BoolGetDatum(status->troubled);
-	values[i++] = CStringGetTextDatum(verdict_name(status->cause));
+	values[i++] = CStringGetTextDatum(outbox_monitor_verdict(status->cause));
 	values[i++] = Int32GetDatum(status->code);
 	nulls[i] = status->text[0] == '\0';
 	values[i++] = CStringGetTextDatum(status->text);
@@ -168,8 +168,8 @@ phase_name(int phase)
 	return "offline";
 }
 
-static const char *
-verdict_name(int verdict)
+const char *
+outbox_monitor_verdict(int verdict)
 {
 	switch ((OutboxVerdict) verdict)
 	{

@@ -21,6 +21,7 @@ typedef struct OutboxSettings
 	char *nats_tls_cert_file;
 	char *nats_tls_key_file;
 	int connect_timeout; /* ms */
+	int log_format; /* OutboxLogFormat */
 	char *databases; /* list, comma separated; '' or '*': all */
 
 	/* server level: fixed when the server starts */
@@ -56,6 +57,12 @@ typedef struct OutboxSettings
 	char *causation_id;
 	char *actor;
 } OutboxSettings;
+
+typedef enum OutboxLogFormat
+{
+	OUTBOX_LOG_TEXT,
+	OUTBOX_LOG_JSON
+} OutboxLogFormat;
 
 typedef enum OutboxPublishMode
 {

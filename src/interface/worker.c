@@ -42,6 +42,7 @@
 #include "interface/binding.h"
 #include "interface/bulletin.h"
 #include "interface/caution.h"
+#include "interface/journal.h"
 #include "interface/settings.h"
 #include "interface/waiter.h"
 
@@ -116,7 +117,7 @@ outbox_relay_main(Datum arg)
 	take_identity(worker);
 
 	MemoryContextSwitchTo(TopMemoryContext);
-	outbox_caution_begin(&worker->caution, MyDatabaseId, now_us());
+	outbox_caution_begin(&worker->caution, worker->binding.database, now_us());
 	worker->store = outbox_store_create();
 	worker->queue = outbox_queue_open();
 	worker->ledger = outbox_ledger_create(worker->store);
@@ -126,7 +127,7 @@ outbox_relay_main(Datum arg)
 	if (worker->broker == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not prepare the NATS connection")));
-	outbox_bulletin_open(&worker->bulletin, worker->slot, worker->binding.stream, worker->store,
+	outbox_bulletin_open(&worker->bulletin, worker->slot, &worker->binding, worker->store,
 						 worker->broker);
 	outbox_shared_verifications(worker->slot, &asked, &worker->verification);
 	bind_settings(worker, false);
@@ -228,6 +229,15 @@ take_identity(Worker *worker)
 static void
 leave(Worker *worker, OutboxSlotState state)
 {
+	OutboxJournalEntry entry = {
+		.change = "relay_disabled",
+		.message = "relay leaves, since outbox.enabled is off",
+		.cause = "disabled",
+		.database = worker->binding.database,
+	};
+
+	if (state == OUTBOX_SLOT_DISABLED && outbox_journal_is_structured())
+		outbox_journal_write(&entry, false);
 	if (worker->relay)
 		outbox_relay_pause(worker->relay, now_us());
 	outbox_shared_leave(worker->slot, state);
@@ -391,10 +401,11 @@ stand_still(Worker *worker)
 	if (worker->queue != NULL)
 		outbox_postgres_queue.admit(worker->queue, OUTBOX_FATE_OFFLINE);
 	if (worker->paused)
-		outbox_bulletin_misfit(&worker->bulletin, false, "publishing is paused");
+		outbox_bulletin_misfit(&worker->bulletin, OUTBOX_CODE_PAUSED, "publishing is paused");
+	else if (worker->fence[0])
+		outbox_bulletin_misfit(&worker->bulletin, OUTBOX_CODE_FENCED, worker->fence);
 	else
-		outbox_bulletin_misfit(&worker->bulletin, worker->fence[0],
-							   worker->fence[0] ? worker->fence : worker->binding.reason);
+		outbox_bulletin_misfit(&worker->bulletin, OUTBOX_CODE_SETTINGS, worker->binding.reason);
 	/* A pause and a fence last until they are announced to have changed. */
 	if (worker->paused || worker->fence[0])
 		return STANDSTILL_MS;
