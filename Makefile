@@ -93,8 +93,12 @@ SQL = \
 	interface/schedule.sql \
 	interface/safety.sql \
 	interface/monitor.sql \
-	interface/http.sql \
 	interface/statistics.sql \
+	interface/backlog.sql \
+	interface/status.sql \
+	interface/stream.sql \
+	interface/doctor.sql \
+	interface/http.sql \
 	interface/replay.sql \
 	interface/erase.sql \
 	interface/adopt.sql \
@@ -122,8 +126,7 @@ LIBRARY_ONLY := $(PURE) $(NATS) $(HTTP)
 $(LIBRARY_ONLY:.c=.o) $(LIBRARY_ONLY:.c=.bc): override CPPFLAGS = -I$(srcdir)/src
 $(PURE:.c=.o) $(PURE:.c=.bc): override CFLAGS += -std=c11 -Wunused-parameter -Wsign-compare
 $(PURE:.c=.bc): override BITCODE_CFLAGS += -std=c11
-$(POSTGRES:.c=.o) $(POSTGRES:.c=.bc): override CPPFLAGS += -I$(srcdir)/src
-src/interface/prometheus.o src/interface/prometheus.bc: override CPPFLAGS += -DOUTBOX_VERSION='"$(EXTVERSION)"'
+$(POSTGRES:.c=.o) $(POSTGRES:.c=.bc): override CPPFLAGS += -I$(srcdir)/src -DOUTBOX_VERSION='"$(EXTVERSION)"'
 src/interface/prometheus.o src/interface/prometheus.bc: $(TOP)outbox.control
 
 all: $(srcdir)/$(EXTENSION).control

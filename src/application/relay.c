@@ -138,6 +138,9 @@ outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report)
 	report->last_sequence = relay->fence.highest;
 	report->facts = relay->facts;
 	report->counters = relay->counters;
+	report->refused_event = relay->refused_event;
+	report->refused_code = relay->refused_code;
+	memcpy(report->refused_text, relay->refused_text, sizeof(report->refused_text));
 	outbox_repair_report(relay, report);
 }
 
@@ -255,7 +258,7 @@ static void
 accept_duplicate(OutboxRelay *relay, OutboxSlot *slot, const OutboxSignal *signal)
 {
 	char text[OUTBOX_REASON_SIZE];
-	OutboxReason reason = {OUTBOX_VERDICT_MISCONFIGURED, 0, text};
+	OutboxReason reason = {OUTBOX_VERDICT_MISCONFIGURED, OUTBOX_CODE_ID_TAKEN, text};
 
 	if (outbox_fence_admits(&relay->fence, signal->sequence, relay->options.fenced))
 	{

@@ -118,6 +118,9 @@ typedef struct OutboxRelayReport
 	OutboxRelayCounters counters;
 	bool checking; /* the stream is compared before anything is sent */
 	bool comparing; /* it is compared, also beside the publishing */
+	int64_t refused_event; /* the last one that was refused; 0: none */
+	int refused_code;
+	char refused_text[OUTBOX_REASON_SIZE];
 	uint64_t waiting; /* lost events that are still to be sent again */
 	uint64_t gone; /* lost events that were no longer retained */
 	int64_t verified_at; /* the stream held all that it should; 0: never, or not now */
@@ -186,6 +189,9 @@ typedef struct OutboxRelay
 	int64_t began_at; /* when the epoch was asked for */
 	int64_t inherited_until; /* what an earlier process sent may be stored */
 	OutboxRelayCounters counters;
+	int64_t refused_event; /* the last one that was refused; 0: none */
+	int refused_code;
+	char refused_text[OUTBOX_REASON_SIZE];
 	int code; /* of delivery.cause */
 	char text[OUTBOX_REASON_SIZE];
 

@@ -4,6 +4,8 @@
  */
 #include "application/settle.h"
 
+#include <stdio.h>
+
 static bool head_is_stored(const OutboxRelay *relay);
 static void note_place(OutboxRelay *relay, const OutboxSlot *slot);
 static void count_stored(OutboxRelay *relay, const OutboxSlot *slot, int64_t now);
@@ -41,6 +43,9 @@ outbox_settle_refused(OutboxRelay *relay, OutboxPosition position, uint16_t type
 	relay->counters.refused++;
 	if (relay->tally)
 		outbox_tally_refused(relay->tally, type);
+	relay->refused_event = position.id;
+	relay->refused_code = reason->code;
+	snprintf(relay->refused_text, sizeof(relay->refused_text), "%s", reason->text);
 	relay->dirty = false;
 	relay->forgettable = 0;
 	relay->persisted_at = now;

@@ -20,4 +20,16 @@ typedef enum OutboxVerdict
 	OUTBOX_VERDICT_MISCONFIGURED /* no stream, wrong stream, full, sealed ... */
 } OutboxVerdict;
 
+/* Codes of our own, where the broker has none: negative. */
+typedef enum OutboxCode
+{
+	OUTBOX_CODE_NONE = 0,
+	OUTBOX_CODE_SUBJECT = -1, /* the stream does not capture the subjects */
+	OUTBOX_CODE_NO_ACK = -2, /* the stream acknowledges nothing */
+	OUTBOX_CODE_SETTINGS = -3, /* the settings do not fit */
+	OUTBOX_CODE_ID_TAKEN = -4, /* another message has the message id */
+	OUTBOX_CODE_PAUSED = -5, /* somebody has paused publishing */
+	OUTBOX_CODE_FENCED = -6 /* the outbox is a copy, or another server is it, too */
+} OutboxCode;
+
 #endif

@@ -23,7 +23,7 @@ GRANT EXECUTE ON FUNCTION outbox.portable() TO pg_read_all_data;
 -- Watching: views without payloads.
 GRANT USAGE ON SCHEMA outbox TO pg_monitor;
 GRANT SELECT ON outbox.status, outbox.stat_relay, outbox.pending, outbox.blocked_aggregate, outbox.scheduled_event TO pg_monitor;
-GRANT EXECUTE ON FUNCTION outbox.relay_state() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION outbox.relay_state(), outbox.backlog_state(), outbox.stream_state(), outbox.doctor() TO pg_monitor;
 GRANT SELECT ON outbox.stat_http, outbox.stat_broadcast TO pg_monitor;
 GRANT EXECUTE ON FUNCTION outbox.broadcast_state(), outbox.http_state() TO pg_monitor;
 GRANT SELECT ON outbox.stat_latency, outbox.stat_event, outbox.stat_consumer, outbox.stat_transition, outbox.stat_violation TO pg_monitor;

@@ -9,14 +9,18 @@
 #include <stdint.h>
 
 #include "application/relay.h"
+#include "infrastructure/nats/broker.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/store.h"
+#include "interface/binding.h"
 
 typedef struct OutboxBulletin
 {
 	int slot;
-	const char *stream;
+	const OutboxBinding *binding; /* whose relay it is */
 	const OutboxStore *store;
+	const OutboxNatsBroker *broker;
+	OutboxSight sight; /* as told last */
 	OutboxRelayStatus status; /* as told last */
 	bool captures_broadcasts; /* the same */
 	bool idle; /* the same */
@@ -25,9 +29,9 @@ typedef struct OutboxBulletin
 	uint64_t gone;
 } OutboxBulletin;
 
-/* Begins to tell of the relay in this slot; stream and store must stay. */
-extern void outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const char *stream,
-								 const OutboxStore *store);
+/* Begins to tell of the relay in this slot; binding, store and broker must stay. */
+extern void outbox_bulletin_open(OutboxBulletin *bulletin, int slot, const OutboxBinding *binding,
+								 const OutboxStore *store, const OutboxNatsBroker *broker);
 
 /*
  * Tells how the relay stands; logs changes of state only.  verification is the number of
@@ -37,6 +41,6 @@ extern void outbox_bulletin_relay(OutboxBulletin *bulletin, const OutboxRelay *r
 								  uint64_t verification, int64_t now);
 
 /* Tells why the relay cannot even try. */
-extern void outbox_bulletin_misfit(OutboxBulletin *bulletin, bool fenced_copy, const char *reason);
+extern void outbox_bulletin_misfit(OutboxBulletin *bulletin, OutboxCode code, const char *reason);
 
 #endif

@@ -4,7 +4,10 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "interface/caution.h"
+#include "interface/journal.h"
 
 /* More than were settled and not yet written down, or in flight. */
 #define CAREFUL_EVENTS 10000
@@ -14,15 +17,21 @@
 static bool is_through(const OutboxRelay *relay);
 
 void
-outbox_caution_begin(OutboxCaution *caution, uint32_t database, int64_t now)
+outbox_caution_begin(OutboxCaution *caution, const char *database, int64_t now)
 {
-	outbox_mark_begin(database, &caution->mark);
+	OutboxJournalEntry entry = {
+		.change = "relay_careful",
+		.message = "relay is careful, since the one before it has ended uncleanly",
+		.detail = "It publishes one event at a time for a while.",
+		.database = database,
+	};
+
+	outbox_mark_begin(MyDatabaseId, &caution->mark);
 	caution->suspected = outbox_suspicion_is_careful(&caution->mark.suspicion);
 	caution->careful = caution->suspected;
 	caution->begun_at = now;
 	if (caution->careful)
-		ereport(LOG, (errmsg("relay is careful, since the one before it has ended uncleanly"),
-					  errdetail("It publishes one event at a time for a while.")));
+		outbox_journal_write(&entry, false);
 }
 
 void

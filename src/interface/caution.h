@@ -23,8 +23,8 @@ typedef struct OutboxCaution
 	int64_t begun_at;
 } OutboxCaution;
 
-/* The relay of this database begins. */
-extern void outbox_caution_begin(OutboxCaution *caution, uint32_t database, int64_t now);
+/* The relay of this database, of that name, begins. */
+extern void outbox_caution_begin(OutboxCaution *caution, const char *database, int64_t now);
 
 /* Adds to the options what being careful asks for. */
 extern void outbox_caution_apply(const OutboxCaution *caution, OutboxRelayOptions *options);

@@ -39,6 +39,7 @@
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/statistics.h"
 #include "infrastructure/postgres/tally.h"
+#include "interface/journal.h"
 #include "interface/keeper.h"
 #include "interface/launcher.h"
 #include "interface/settings.h"
@@ -78,7 +79,9 @@ static void after_end(int slot, const OutboxSlotInfo *info);
 static bool allowed(const char *database);
 static bool stays_down(const Database *database);
 static void word(char *reason, size_t size, const OutboxMark *mark);
-static TimestampTz start(const Database *database);
+static TimestampTz start(const Database *database, const OutboxSlotInfo *info);
+static void tell(const Database *database, const OutboxSlotInfo *info, const char *change,
+				 const char *cause);
 static void look_again(void);
 static long sooner(long a, long b);
 
@@ -170,10 +173,16 @@ static void
 warn_of_too_many(void)
 {
 	static bool warned = false;
+	char message[64];
+	OutboxJournalEntry entry = {
+		.change = "too_many_databases",
+		.message = message,
+		.detail = "Those beyond publish nothing.",
+	};
 
+	snprintf(message, sizeof(message), "there are more than %d databases", outbox_shared_count());
 	if (!warned)
-		ereport(WARNING, (errmsg("there are more than %d databases", outbox_shared_count()),
-						  errdetail("Those beyond publish nothing.")));
+		outbox_journal_write(&entry, true);
 	warned = true;
 }
 
@@ -299,6 +308,8 @@ consider(const Database *database)
 	}
 	if (!admitted)
 	{
+		if (info.state != OUTBOX_SLOT_EXCLUDED)
+			tell(database, &info, "relay_excluded", "excluded");
 		outbox_shared_set_state(slot, OUTBOX_SLOT_EXCLUDED);
 		return DT_NOEND;
 	}
@@ -309,7 +320,11 @@ consider(const Database *database)
 	wait = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), info.start_after);
 	if (wait > 0 && wait <= RESTART_MAX_MS)
 		return info.start_after;
-	return stays_down(database) ? DT_NOEND : start(database);
+	if (stays_down(database))
+		return DT_NOEND;
+	if (info.state == OUTBOX_SLOT_FAILED)
+		tell(database, &info, "relay_failed", "failing");
+	return start(database, &info);
 }
 
 /* The relay has ended: on purpose, which it has said in its state, or not. */
@@ -362,6 +377,16 @@ stays_down(const Database *database)
 	OutboxMark mark;
 	OutboxRelayStatus before;
 	OutboxRelayStatus status = {0};
+	char message[OUTBOX_TEXT_SIZE + 2 * NAMEDATALEN];
+	OutboxJournalEntry entry = {
+		.change = "relay_stays_down",
+		.message = message,
+		.hint = "Remove the cause and call outbox.resume() in that database, or "
+				"outbox.set_aside() with the event.",
+		.database = NameStr(database->name),
+		.cause = "safe_mode",
+		.reason = status.text,
+	};
 	int64_t set_aside;
 
 	if (outbox_shared_take_pardon(database->slot, &set_aside))
@@ -374,11 +399,12 @@ stays_down(const Database *database)
 	outbox_shared_status(database->slot, &before);
 	outbox_shared_report(database->slot, &status);
 	outbox_shared_set_state(database->slot, OUTBOX_SLOT_SAFE_MODE);
+	entry.event_id = status.suspect;
+	entry.attempt = mark.suspicion.ends;
+	snprintf(message, sizeof(message), "relay for database \"%s\" stays down: %s",
+			 NameStr(database->name), status.text);
 	if (strcmp(before.text, status.text) != 0)
-		ereport(WARNING, (errmsg("relay for database \"%s\" stays down: %s",
-								 NameStr(database->name), status.text),
-						  errhint("Remove the cause and call outbox.resume() in that database, or "
-								  "outbox.set_aside() with the event.")));
+		outbox_journal_write(&entry, true);
 	return true;
 }
 
@@ -400,7 +426,7 @@ word(char *reason, size_t size, const OutboxMark *mark)
 }
 
 static TimestampTz
-start(const Database *database)
+start(const Database *database, const OutboxSlotInfo *info)
 {
 	BackgroundWorker worker = {
 		.bgw_type = "cleanoutbox relay",
@@ -424,9 +450,29 @@ start(const Database *database)
 	if (started)
 		return DT_NOEND;
 	handles[database->slot] = NULL;
+	if (info->state != OUTBOX_SLOT_NO_WORKER)
+		tell(database, info, "relay_not_started", "no_worker_slot");
 	outbox_shared_set_state(database->slot, OUTBOX_SLOT_NO_WORKER);
 	outbox_shared_set_failures(database->slot, 0, retry);
 	return retry;
+}
+
+/* What text has no line for: outbox.status tells it, and PostgreSQL that a relay has failed. */
+static void
+tell(const Database *database, const OutboxSlotInfo *info, const char *change, const char *cause)
+{
+	char message[2 * NAMEDATALEN];
+	OutboxJournalEntry entry = {
+		.change = change,
+		.message = message,
+		.database = NameStr(database->name),
+		.cause = cause,
+		.attempt = (uint32_t) info->failures,
+	};
+
+	snprintf(message, sizeof(message), "relay for database \"%s\": %s", entry.database, cause);
+	if (outbox_journal_is_structured())
+		outbox_journal_write(&entry, false);
 }
 
 /* Settings have changed: what was left out may be wanted now. */

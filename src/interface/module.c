@@ -16,6 +16,7 @@
 #include "infrastructure/postgres/endpoint.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
+#include "infrastructure/postgres/sight.h"
 #include "infrastructure/postgres/statistics.h"
 #include "infrastructure/postgres/tally.h"
 #include "infrastructure/postgres/wakeup.h"
@@ -40,6 +41,7 @@ _PG_init(void)
 		outbox_shared_request();
 		outbox_tally_request();
 		outbox_statistics_request();
+		outbox_sight_request();
 		outbox_queue_request((size_t) outbox_settings.broadcast_buffer * 1024);
 		outbox_endpoint_request();
 		outbox_utility_install();

@@ -12,9 +12,11 @@
 
 #include "domain/delivery.h"
 #include "domain/verdict.h"
+#include "infrastructure/nats/verdict.h"
 #include "infrastructure/postgres/shared.h"
+#include "interface/monitor.h"
 
-#define STATE_COLUMNS 31
+#define STATE_COLUMNS 32
 
 /* After the start of the server, which may take a while to recover. */
 #define LAUNCHER_DUE_MS 10000
@@ -26,7 +28,6 @@ static void fill_slot(Datum *values, bool *nulls, int slot);
 static void fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status);
 static const char *worker_name(OutboxSlotState state);
 static const char *phase_name(int phase);
-static const char *verdict_name(int verdict);
 
 /* outbox.relay_state(): one row; only "preloaded" is not null where there is no relay. */
 Datum
@@ -84,6 +85,7 @@ static void
 fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status)
 {
 	int i = 0;
+	const char *cause;
 
 	memset(nulls, false, sizeof(bool) * (STATE_COLUMNS - 5));
 	values[i++] = BoolGetDatum(status->fenced_copy);
@@ -92,7 +94,7 @@ fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status)
 	nulls[i] = status->since == 0;
 	values[i++] = TimestampTzGetDatum(status->since);
 	values[i++] = BoolGetDatum(status->troubled);
-	values[i++] = CStringGetTextDatum(verdict_name(status->cause));
+	values[i++] = CStringGetTextDatum(outbox_monitor_verdict(status->cause));
 	values[i++] = Int32GetDatum(status->code);
 	nulls[i] = status->text[0] == '\0';
 	values[i++] = CStringGetTextDatum(status->text);
@@ -120,6 +122,9 @@ fill_status(Datum *values, bool *nulls, const OutboxRelayStatus *status)
 	values[i++] = Int64GetDatum((int64) status->repaired);
 	values[i++] = Int64GetDatum((int64) status->gone);
 	values[i++] = Int64GetDatum((int64) status->waiting);
+	cause = status->troubled ? outbox_nats_verdict_cause(status->code) : NULL;
+	nulls[i] = cause == NULL;
+	values[i++] = cause ? CStringGetTextDatum(cause) : (Datum) 0;
 }
 
 static const char *
@@ -163,8 +168,8 @@ phase_name(int phase)
 	return "offline";
 }
 
-static const char *
-verdict_name(int verdict)
+const char *
+outbox_monitor_verdict(int verdict)
 {
 	switch ((OutboxVerdict) verdict)
 	{

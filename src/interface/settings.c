@@ -55,6 +55,7 @@ typedef struct ChoiceRow
 	int *variable;
 	int initial;
 	const struct config_enum_entry *options;
+	GucContext context;
 } ChoiceRow;
 
 typedef struct TextRow
@@ -95,6 +96,9 @@ static const struct config_enum_entry envelopes[] = {
 	{"cloudevents-structured", OUTBOX_ENVELOPE_CLOUDEVENTS_STRUCTURED, false},
 	{"plain", OUTBOX_ENVELOPE_PLAIN, false},
 	{NULL, 0, false}};
+
+static const struct config_enum_entry log_formats[] = {
+	{"text", OUTBOX_LOG_TEXT, false}, {"json", OUTBOX_LOG_JSON, false}, {NULL, 0, false}};
 
 static const struct config_enum_entry publish_moments[] = {
 	{"local", OUTBOX_PUBLISH_AFTER_LOCAL, false},
@@ -161,21 +165,24 @@ static const ChoiceRow choices[] = {
 	{"outbox.envelope", "How an event looks on the wire.",
 	 "cloudevents: attributes as headers; cloudevents-structured: one JSON document; plain: "
 	 "payload and the outbox's own headers.",
-	 &outbox_settings.envelope, OUTBOX_ENVELOPE_CLOUDEVENTS, envelopes},
+	 &outbox_settings.envelope, OUTBOX_ENVELOPE_CLOUDEVENTS, envelopes, PGC_SUSET},
+	{"outbox.log_format", "How relays and launcher write to the server's log.",
+	 "text: as other messages; json: each message is one JSON object.", &outbox_settings.log_format,
+	 OUTBOX_LOG_TEXT, log_formats, PGC_SIGHUP},
 	{"outbox.notifier", "What wakes the relay.",
 	 "commit: every commit of a transaction that emitted; poll: outbox.poll_interval alone.",
-	 &outbox_settings.notifier, OUTBOX_NOTIFIER_COMMIT, notifiers},
+	 &outbox_settings.notifier, OUTBOX_NOTIFIER_COMMIT, notifiers, PGC_SUSET},
 	{"outbox.on_refusal", "What a refused event means for later ones of its aggregate.",
 	 "block: they wait until it is sent again or given up; skip: they pass.",
-	 &outbox_settings.on_refusal, OUTBOX_REFUSAL_BLOCK, refusal_policies},
+	 &outbox_settings.on_refusal, OUTBOX_REFUSAL_BLOCK, refusal_policies, PGC_SUSET},
 	{"outbox.publish_after", "What must have an event before it is published.",
 	 "local: this server's disk; standby: the synchronous standbys, too, whatever "
 	 "synchronous_commit was.",
-	 &outbox_settings.publish_after, OUTBOX_PUBLISH_AFTER_LOCAL, publish_moments},
+	 &outbox_settings.publish_after, OUTBOX_PUBLISH_AFTER_LOCAL, publish_moments, PGC_SUSET},
 	{"outbox.publish_mode", "Whether the stream is this relay's alone.",
 	 "fenced: it is, and each message names the sequence it must follow; shared: others write "
 	 "to it, too, and message ids remove duplicates.",
-	 &outbox_settings.publish_mode, OUTBOX_PUBLISH_FENCED, publish_modes}};
+	 &outbox_settings.publish_mode, OUTBOX_PUBLISH_FENCED, publish_modes, PGC_SUSET}};
 
 static const TextRow texts[] = {
 	{"outbox.actor", "Who causes the events of this session.",
@@ -262,7 +269,7 @@ outbox_settings_define(void)
 		const ChoiceRow *row = &choices[i];
 
 		DefineCustomEnumVariable(row->name, row->summary, row->detail, row->variable, row->initial,
-								 row->options, PGC_SUSET, 0, NULL, NULL, NULL);
+								 row->options, row->context, 0, NULL, NULL, NULL);
 	}
 	for (int i = 0; i < lengthof(texts); i++)
 	{

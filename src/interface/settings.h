@@ -21,6 +21,7 @@ typedef struct OutboxSettings
 	char *nats_tls_cert_file;
 	char *nats_tls_key_file;
 	int connect_timeout; /* ms */
+	int log_format; /* OutboxLogFormat */
 	char *databases; /* list, comma separated; '' or '*': all */
 	char *http_listen; /* '': nowhere */
 
@@ -57,6 +58,12 @@ typedef struct OutboxSettings
 	char *causation_id;
 	char *actor;
 } OutboxSettings;
+
+typedef enum OutboxLogFormat
+{
+	OUTBOX_LOG_TEXT,
+	OUTBOX_LOG_JSON
+} OutboxLogFormat;
 
 typedef enum OutboxPublishMode
 {

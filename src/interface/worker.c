@@ -43,6 +43,7 @@
 #include "interface/binding.h"
 #include "interface/bulletin.h"
 #include "interface/caution.h"
+#include "interface/journal.h"
 #include "interface/meter.h"
 #include "interface/settings.h"
 #include "interface/waiter.h"
@@ -119,7 +120,7 @@ outbox_relay_main(Datum arg)
 	take_identity(worker);
 
 	MemoryContextSwitchTo(TopMemoryContext);
-	outbox_caution_begin(&worker->caution, MyDatabaseId, now_us());
+	outbox_caution_begin(&worker->caution, worker->binding.database, now_us());
 	worker->store = outbox_store_create();
 	worker->queue = outbox_queue_open();
 	worker->ledger = outbox_ledger_create(worker->store);
@@ -133,7 +134,8 @@ outbox_relay_main(Datum arg)
 	if (worker->broker == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not prepare the NATS connection")));
-	outbox_bulletin_open(&worker->bulletin, worker->slot, worker->binding.stream, worker->store);
+	outbox_bulletin_open(&worker->bulletin, worker->slot, &worker->binding, worker->store,
+						 worker->broker);
 	outbox_shared_verifications(worker->slot, &asked, &worker->verification);
 	bind_settings(worker, false);
 	for (;;)
@@ -236,6 +238,15 @@ take_identity(Worker *worker)
 static void
 leave(Worker *worker, OutboxSlotState state)
 {
+	OutboxJournalEntry entry = {
+		.change = "relay_disabled",
+		.message = "relay leaves, since outbox.enabled is off",
+		.cause = "disabled",
+		.database = worker->binding.database,
+	};
+
+	if (state == OUTBOX_SLOT_DISABLED && outbox_journal_is_structured())
+		outbox_journal_write(&entry, false);
 	if (worker->relay)
 		outbox_relay_pause(worker->relay, now_us());
 	outbox_shared_leave(worker->slot, state);
@@ -407,10 +418,11 @@ stand_still(Worker *worker)
 	outbox_meter_set_clock(&worker->meter, now_us());
 	outbox_meter_read(&worker->meter, worker->relay, worker->paused, now_us());
 	if (worker->paused)
-		outbox_bulletin_misfit(&worker->bulletin, false, "publishing is paused");
+		outbox_bulletin_misfit(&worker->bulletin, OUTBOX_CODE_PAUSED, "publishing is paused");
+	else if (worker->fence[0])
+		outbox_bulletin_misfit(&worker->bulletin, OUTBOX_CODE_FENCED, worker->fence);
 	else
-		outbox_bulletin_misfit(&worker->bulletin, worker->fence[0],
-							   worker->fence[0] ? worker->fence : worker->binding.reason);
+		outbox_bulletin_misfit(&worker->bulletin, OUTBOX_CODE_SETTINGS, worker->binding.reason);
 	/* A pause and a fence last until they are announced to have changed. */
 	if (worker->paused || worker->fence[0])
 		return outbox_meter_rest(&worker->meter, STANDSTILL_MS, now_us());

@@ -10,7 +10,7 @@ tidy()
 	files '^(src|test)/.*\.c$' |
 		xargs -r -P "$(nproc)" -n 4 sh -c '
 			server=$1 client=$2; shift 2
-			clang-tidy-14 --quiet "$@" -- -std=gnu11 -D_GNU_SOURCE -DNDEBUG -Isrc -Itest -isystem "$server" -isystem "$client" 2>/dev/null' sh "$server_include" "$("$pg_config" --includedir)"
+			clang-tidy-14 --quiet "$@" -- -std=gnu11 -D_GNU_SOURCE -DNDEBUG "-DOUTBOX_VERSION=\"\"" -Isrc -Itest -isystem "$server" -isystem "$client" 2>/dev/null' sh "$server_include" "$("$pg_config" --includedir)"
 }
 
 function_offences()

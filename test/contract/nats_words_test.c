@@ -252,14 +252,15 @@ judge(const char *config, const char *pattern, char *text, size_t size)
 	snprintf(
 		answer, sizeof(answer),
 		"{\"type\":\"x\",\"config\":{\"name\":\"S\",%s},\"created\":"
-		"\"2026-11-22T20:31:00.000000005Z\",\"state\":{\"first_seq\":5,\"last_seq\":7,\"num_deleted\":1}}",
+		"\"2026-11-22T20:31:00.000000005Z\",\"state\":{\"messages\":2,\"bytes\":90,\"first_seq\":5,"
+		"\"last_seq\":7,\"num_deleted\":1},\"cluster\":{\"leader\":\"n\"}}",
 		config);
 	assert_true(outbox_nats_info_parse(answer, strlen(answer), pattern, &info));
 	assert_int_equal(info.first_sequence, 5);
 	assert_int_equal(info.last_sequence, 7);
 	assert_int_equal(info.deleted, 1);
 	assert_int_equal(info.created, 1795379460000000005);
-	return outbox_nats_info_judge(&info, pattern, text, size);
+	return outbox_nats_info_judge(&info, pattern, text, size) == 0;
 }
 
 static void

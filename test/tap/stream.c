@@ -20,8 +20,8 @@
  *	listen SUBJECT			"listening", then a line as read prints it, numbered, for
  *							every message of core NATS; until it is killed
  *
- * Limits: max_msgs, max_msg_size, duplicates (ms), discard=new|old, sealed=true,
- * no_ack=true|false.  Exit status 0: done; 1: not.
+ * Limits: max_msgs, max_bytes, max_age (s), max_msg_size, duplicates (ms), discard=new|old,
+ * retention=limits|interest, storage=file|memory, sealed=true, no_ack=true|false.  Exit status 0: done; 1: not.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -223,6 +223,14 @@ set_limit(jsStreamConfig *config, const char *word)
 	value++;
 	if (strncmp(word, "max_msgs=", 9) == 0)
 		config->MaxMsgs = strtoll(value, NULL, 10);
+	else if (strncmp(word, "max_bytes=", 10) == 0)
+		config->MaxBytes = strtoll(value, NULL, 10);
+	else if (strncmp(word, "max_age=", 8) == 0)
+		config->MaxAge = strtoll(value, NULL, 10) * 1000000000;
+	else if (strncmp(word, "retention=", 10) == 0)
+		config->Retention = strcmp(value, "interest") == 0 ? js_InterestPolicy : js_LimitsPolicy;
+	else if (strncmp(word, "storage=", 8) == 0)
+		config->Storage = strcmp(value, "memory") == 0 ? js_MemoryStorage : js_FileStorage;
 	else if (strncmp(word, "max_msg_size=", 13) == 0)
 		config->MaxMsgSize = (int32_t) strtol(value, NULL, 10);
 	else if (strncmp(word, "duplicates=", 11) == 0)

@@ -412,6 +412,18 @@ outbox_nats_broker_buffered(const OutboxNatsBroker *self)
 	return self->link != NULL ? outbox_nats_link_buffered(self->link) : 0;
 }
 
+const OutboxSight *
+outbox_nats_broker_sight(const OutboxNatsBroker *self)
+{
+	return outbox_nats_connector_sight(self->connector);
+}
+
+const char *
+outbox_nats_broker_library(void)
+{
+	return nats_GetVersion();
+}
+
 bool
 outbox_nats_broker_overdue(const OutboxNatsBroker *self)
 {

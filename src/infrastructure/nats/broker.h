@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "application/ports.h"
+#include "application/sight.h"
 #include "infrastructure/nats/options.h"
 
 typedef struct OutboxNatsBroker OutboxNatsBroker;
@@ -66,6 +67,12 @@ extern void outbox_nats_broker_process(OutboxNatsBroker *self, bool readable, bo
 
 /* Bytes handed over by publish and not yet taken by the kernel. */
 extern size_t outbox_nats_broker_buffered(const OutboxNatsBroker *self);
+
+/* The stream as it was seen at the last try to connect. */
+extern const OutboxSight *outbox_nats_broker_sight(const OutboxNatsBroker *self);
+
+/* The version of the library. */
+extern const char *outbox_nats_broker_library(void);
 
 /*
  * Is a connect thread stuck beyond its deadline?  It cannot be ended and may

@@ -46,6 +46,7 @@ typedef struct Attempt
 	int64_t deadline;
 	OutboxNatsOptions *options;
 	OutboxNatsLink *leftovers; /* to be closed first */
+	OutboxSight sight;
 	bool done; /* the thread does nothing more */
 } Attempt;
 
@@ -59,8 +60,10 @@ struct OutboxNatsConnector
 	int64_t deadline; /* of the current attempt */
 	bool arrived; /* its outcome is here: */
 	OutboxSignal signal;
+	OutboxSight seen;
 	OutboxNatsLink *link;
-	OutboxNatsLink *leftovers; /* main thread only */
+	OutboxSight sight; /* main thread only, as the rest */
+	OutboxNatsLink *leftovers;
 };
 
 /* Makes the descriptor readable after so many milliseconds; 0: at once. */
@@ -108,6 +111,7 @@ deliver(Attempt *attempt, const OutboxSignal *signal, OutboxNatsLink *link)
 	{
 		connector->arrived = true;
 		connector->signal = *signal;
+		connector->seen = attempt->sight;
 		connector->link = link;
 		set_timer(connector, 0);
 	}
@@ -127,7 +131,8 @@ attempt_connect(Attempt *attempt)
 
 	memset(&signal, 0, sizeof(signal));
 	link = outbox_nats_link_open(attempt->options, share, &signal);
-	if (link != NULL && outbox_nats_stream_look(link, attempt->options, attempt->deadline, &signal))
+	if (link != NULL && outbox_nats_stream_look(link, attempt->options, attempt->deadline, &signal,
+												&attempt->sight))
 	{
 		deliver(attempt, &signal, link);
 		return;
@@ -348,6 +353,7 @@ outbox_nats_connector_take(OutboxNatsConnector *connector, OutboxSignal *signal,
 	if (taken)
 	{
 		*signal = connector->signal;
+		connector->sight = connector->seen;
 		*link = connector->link;
 		connector->link = NULL;
 		connector->arrived = false;
@@ -358,6 +364,12 @@ outbox_nats_connector_take(OutboxNatsConnector *connector, OutboxSignal *signal,
 	pthread_mutex_unlock(&connector->lock);
 	reap(connector);
 	return taken;
+}
+
+const OutboxSight *
+outbox_nats_connector_sight(const OutboxNatsConnector *connector)
+{
+	return &connector->sight;
 }
 
 void

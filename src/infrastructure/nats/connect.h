@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #include "application/ports.h"
+#include "application/sight.h"
 #include "infrastructure/nats/link.h"
 #include "infrastructure/nats/options.h"
 
@@ -47,6 +48,9 @@ extern void outbox_nats_connector_abandon(OutboxNatsConnector *connector);
  */
 extern bool outbox_nats_connector_take(OutboxNatsConnector *connector, OutboxSignal *signal,
 									   OutboxNatsLink **link);
+
+/* The stream as the last attempt that counted has seen it. */
+extern const OutboxSight *outbox_nats_connector_sight(const OutboxNatsConnector *connector);
 
 /* Gives a severed link away, to be closed by the next attempt. */
 extern void outbox_nats_connector_discard(OutboxNatsConnector *connector, OutboxNatsLink *link);

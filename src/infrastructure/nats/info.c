@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "domain/verdict.h"
 #include "infrastructure/nats/pattern.h"
 #include "infrastructure/nats/reader.h"
+
+#define SEALED 10109 /* what the server says to who publishes there */
 
 typedef struct Reading
 {
@@ -168,6 +171,7 @@ find_limit(OutboxNatsInfo *info, const char *name)
 		{"max_bytes", &info->max_bytes},
 		{"max_msgs_per_subject", &info->max_per_subject},
 		{"max_msg_size", &info->max_message_size},
+		{"num_replicas", &info->replicas},
 		{"duplicate_window", &info->duplicate_window},
 	};
 
@@ -175,6 +179,21 @@ find_limit(OutboxNatsInfo *info, const char *name)
 		if (strcmp(name, limits[i].name) == 0)
 			return limits[i].limit;
 	return NULL;
+}
+
+/* Servers since 2.11 write their version there. */
+static bool
+read_metadata_member(OutboxNatsReader *reader, const char *name)
+{
+	char version[64];
+
+	if (strcmp(name, "_nats.ver") != 0)
+		return outbox_nats_reader_skip(reader);
+	if (!outbox_nats_reader_string(reader, version, sizeof(version)))
+		return false;
+	snprintf(info_of(reader)->server, sizeof(info_of(reader)->server), "%.*s",
+			 OUTBOX_SIGHT_VERSION_SIZE - 1, version);
+	return true;
 }
 
 static bool
@@ -198,6 +217,12 @@ read_config_member(OutboxNatsReader *reader, const char *name)
 		return read_choice(reader, "old", &info->discard_old);
 	if (strcmp(name, "retention") == 0)
 		return read_retention(reader);
+	if (strcmp(name, "metadata") == 0)
+		return outbox_nats_reader_take_word(reader, "null") ||
+			   outbox_nats_reader_object(reader, read_metadata_member);
+	/* Since 2.10 they all say so. */
+	if (strcmp(name, "compression") == 0 && info->server[0] == '\0')
+		snprintf(info->server, sizeof(info->server), "2.10");
 	return outbox_nats_reader_skip(reader);
 }
 
@@ -210,8 +235,21 @@ read_state_member(OutboxNatsReader *reader, const char *name)
 		return outbox_nats_reader_number(reader, UINT64_MAX, &info->first_sequence);
 	if (strcmp(name, "last_seq") == 0)
 		return outbox_nats_reader_number(reader, UINT64_MAX, &info->last_sequence);
+	if (strcmp(name, "messages") == 0)
+		return outbox_nats_reader_number(reader, UINT64_MAX, &info->messages);
+	if (strcmp(name, "bytes") == 0)
+		return outbox_nats_reader_number(reader, UINT64_MAX, &info->bytes);
 	if (strcmp(name, "num_deleted") == 0)
 		return outbox_nats_reader_number(reader, UINT64_MAX, &info->deleted);
+	return outbox_nats_reader_skip(reader);
+}
+
+/* A server by itself has no name of a cluster. */
+static bool
+read_cluster_member(OutboxNatsReader *reader, const char *name)
+{
+	if (strcmp(name, "name") == 0)
+		info_of(reader)->clustered = true;
 	return outbox_nats_reader_skip(reader);
 }
 
@@ -224,6 +262,9 @@ read_member(OutboxNatsReader *reader, const char *name)
 		return outbox_nats_reader_object(reader, read_config_member);
 	if (strcmp(name, "state") == 0)
 		return outbox_nats_reader_object(reader, read_state_member);
+	if (strcmp(name, "cluster") == 0)
+		return outbox_nats_reader_take_word(reader, "null") ||
+			   outbox_nats_reader_object(reader, read_cluster_member);
 	if (strcmp(name, "created") == 0)
 		return outbox_nats_reader_string(reader, time, sizeof(time)) &&
 			   outbox_nats_info_time(time, &info_of(reader)->created);
@@ -274,21 +315,55 @@ outbox_nats_info_sparse(const OutboxNatsInfo *info)
 	return info->consumed || info->max_per_subject > 0;
 }
 
-bool
+int
 outbox_nats_info_judge(const OutboxNatsInfo *info, const char *pattern, char *text, size_t size)
 {
 	text[0] = '\0';
 	if (info->sealed)
+	{
 		remark(text, size, "the stream is sealed");
-	else if (info->no_ack)
+		return SEALED;
+	}
+	if (info->no_ack)
+	{
 		remark(text, size, "the stream does not acknowledge messages (no_ack)");
-	else if (!info->met)
+		return OUTBOX_CODE_NO_ACK;
+	}
+	if (!info->met)
+	{
 		snprintf(text, size, "the stream does not capture the subjects \"%.128s\"", pattern);
-	if (text[0] != '\0')
-		return false;
+		return OUTBOX_CODE_SUBJECT;
+	}
 
 	if (!info->covered)
 		snprintf(text, size, "the stream captures only some of the subjects \"%.100s\"", pattern);
 	warn(info, text, size);
-	return true;
+	return OUTBOX_CODE_NONE;
+}
+
+void
+outbox_nats_info_show(const OutboxNatsInfo *info, int64_t max_payload, OutboxSight *sight)
+{
+	memset(sight, 0, sizeof(*sight));
+	sight->looked = true;
+	sight->covered = info->covered;
+	sight->met = info->met;
+	sight->sealed = info->sealed;
+	sight->no_ack = info->no_ack;
+	sight->in_memory = info->in_memory;
+	sight->consumed = info->consumed;
+	sight->discard_old = info->discard_old;
+	sight->clustered = info->clustered;
+	sight->replicas = info->replicas;
+	sight->max_age = info->max_age;
+	sight->max_messages = info->max_messages;
+	sight->max_bytes = info->max_bytes;
+	sight->max_per_subject = info->max_per_subject;
+	sight->max_message_size = info->max_message_size;
+	sight->max_payload = max_payload;
+	sight->duplicate_window = info->duplicate_window;
+	sight->messages = info->messages;
+	sight->bytes = info->bytes;
+	sight->last_sequence = info->last_sequence;
+	snprintf(sight->server, sizeof(sight->server), "%s", info->server);
 }

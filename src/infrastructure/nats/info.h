@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "application/sight.h"
 #include "infrastructure/nats/puback.h"
 
 typedef struct OutboxNatsInfo
@@ -24,6 +25,8 @@ typedef struct OutboxNatsInfo
 	bool in_memory;
 	bool consumed; /* removes what consumers have had */
 	bool discard_old; /* when it is full */
+	bool clustered; /* the server is one of a cluster */
+	int64_t replicas;
 	int64_t max_age; /* these five: 0 or less is no limit */
 	int64_t max_messages;
 	int64_t max_bytes;
@@ -33,7 +36,10 @@ typedef struct OutboxNatsInfo
 	uint64_t first_sequence;
 	uint64_t last_sequence;
 	uint64_t deleted; /* messages missing between them */
+	uint64_t messages;
+	uint64_t bytes;
 	int64_t created; /* nanoseconds since 1970 */
+	char server[OUTBOX_SIGHT_VERSION_SIZE]; /* its version, as far as it shows here */
 } OutboxNatsInfo;
 
 /* False when the bytes are neither a stream nor an error. */
@@ -41,11 +47,15 @@ extern bool outbox_nats_info_parse(const char *bytes, size_t length, const char 
 								   OutboxNatsInfo *info);
 
 /*
- * False when events with subjects like pattern can never be published to it.
+ * 0, or a code when events with subjects like pattern can never be published to it.
  * The reason, or a warning, or "" in text.
  */
-extern bool outbox_nats_info_judge(const OutboxNatsInfo *info, const char *pattern, char *text,
-								   size_t size);
+extern int outbox_nats_info_judge(const OutboxNatsInfo *info, const char *pattern, char *text,
+								  size_t size);
+
+/* The stream as people are told of it; max_payload is the server's. */
+extern void outbox_nats_info_show(const OutboxNatsInfo *info, int64_t max_payload,
+								  OutboxSight *sight);
 
 /* Does the stream drop its oldest messages by itself?  Does it drop any others? */
 extern bool outbox_nats_info_expires(const OutboxNatsInfo *info);

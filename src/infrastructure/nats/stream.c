@@ -181,16 +181,19 @@ find(Look *look)
 
 bool
 outbox_nats_stream_look(OutboxNatsLink *link, const OutboxNatsOptions *options, int64_t deadline,
-						OutboxSignal *signal)
+						OutboxSignal *signal, OutboxSight *sight)
 {
 	Look look = {.link = link, .options = options, .deadline = deadline, .signal = signal};
 	const OutboxNatsInfo *info = &look.info;
 	char reason[OUTBOX_REASON_SIZE];
+	int flaw;
 
 	if (!find(&look))
 		return false;
-	if (!outbox_nats_info_judge(info, options->stream_subject, reason, sizeof(reason)))
-		return fail(&look, OUTBOX_VERDICT_MISCONFIGURED, 0, reason, NULL);
+	outbox_nats_info_show(info, outbox_nats_link_max_payload(link), sight);
+	flaw = outbox_nats_info_judge(info, options->stream_subject, reason, sizeof(reason));
+	if (flaw != OUTBOX_CODE_NONE)
+		return fail(&look, OUTBOX_VERDICT_MISCONFIGURED, flaw, reason, NULL);
 
 	signal->kind = OUTBOX_SIGNAL_OPENED;
 	outbox_nats_dial_word(signal, reason, NULL);

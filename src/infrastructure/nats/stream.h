@@ -10,14 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "application/sight.h"
 #include "infrastructure/nats/link.h"
 
 /*
  * Finds the stream, makes it when it is missing and that is wanted, and judges
  * it; an existing one is never altered.  True: signal is OPENED, with facts and a
- * warning in text, or "".  False: FAILED, at the deadline at the latest.
+ * warning in text, or "".  False: FAILED, at the deadline at the latest.  What was seen
+ * is shown in either case.
  */
 extern bool outbox_nats_stream_look(OutboxNatsLink *link, const OutboxNatsOptions *options,
-									int64_t deadline, OutboxSignal *signal);
+									int64_t deadline, OutboxSignal *signal, OutboxSight *sight);
 
 #endif

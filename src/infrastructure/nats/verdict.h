@@ -16,4 +16,10 @@ extern OutboxVerdict outbox_nats_verdict_of_code(int err_code);
 /* Of a natsStatus; it is an int here so that this header needs no library. */
 extern OutboxVerdict outbox_nats_verdict_of_status(int status);
 
+/*
+ * What a code of any of these kinds, or one of our own (OutboxCode), means for a person
+ * who has to remedy it, in one word; NULL: nothing in particular.
+ */
+extern const char *outbox_nats_verdict_cause(int code);
+
 #endif

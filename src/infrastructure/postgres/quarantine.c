@@ -81,6 +81,12 @@ static OutboxStatement unblock = {
 			" RETURNING aggregate, aggregate_id",
 };
 
+static OutboxStatement find_trace = {
+	.text = "SELECT substring(headers FROM '(?:^|\n)traceparent: ([^\n]+)')"
+			"  FROM outbox.dead_letter WHERE event_id = $1",
+	.types = {INT8OID},
+};
+
 static void copy_dead(const char *source, Datum *values);
 static void hold(OutboxQuarantine *quarantine, int64 event);
 static void note(OutboxQuarantine *quarantine, HASHACTION action);
@@ -167,6 +173,23 @@ outbox_quarantine_unblock(OutboxQuarantine *quarantine)
 	SPI_connect();
 	outbox_statement_run(&unblock, NULL);
 	note(quarantine, HASH_REMOVE);
+	SPI_finish();
+}
+
+void
+outbox_quarantine_trace(int64_t event, char trace[OUTBOX_TRACE_SIZE])
+{
+	Datum values[] = {Int64GetDatum(event)};
+	bool isnull = true;
+	Datum found = 0;
+
+	trace[0] = '\0';
+	SPI_connect();
+	outbox_statement_run(&find_trace, values);
+	if (SPI_processed > 0)
+		found = outbox_statement_value(0, 1, &isnull);
+	if (!isnull)
+		strlcpy(trace, TextDatumGetCString(found), OUTBOX_TRACE_SIZE);
 	SPI_finish();
 }
 

@@ -22,6 +22,8 @@
 #include "domain/event.h"
 #include "infrastructure/postgres/interval.h"
 
+#define OUTBOX_TRACE_SIZE 64
+
 typedef struct OutboxQuarantine OutboxQuarantine;
 
 typedef struct OutboxRefusal
@@ -47,6 +49,9 @@ extern void outbox_quarantine_bury(OutboxQuarantine *quarantine, const OutboxEnt
 /* Makes an event that was let go, parked or dead before, a dead letter again. */
 extern void outbox_quarantine_bury_again(OutboxQuarantine *quarantine, int64_t event,
 										 const OutboxRefusal *refusal);
+
+/* The traceparent that the dead letter carries, or "". */
+extern void outbox_quarantine_trace(int64_t event, char trace[OUTBOX_TRACE_SIZE]);
 
 /* Forgets the aggregates that nothing blocks any more. */
 extern void outbox_quarantine_unblock(OutboxQuarantine *quarantine);

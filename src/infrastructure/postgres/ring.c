@@ -27,6 +27,7 @@
 #include "infrastructure/postgres/log.h"
 #include "infrastructure/postgres/ring.h"
 #include "infrastructure/postgres/shared.h"
+#include "infrastructure/postgres/sight.h"
 #include "infrastructure/postgres/trail.h"
 #include "infrastructure/postgres/transaction.h"
 
@@ -39,6 +40,7 @@ static void enter(OutboxRing *ring, int child);
 static void mark(OutboxRing *ring, int child, const char *settled);
 static void empty(OutboxRing *ring, int child, const char *settled);
 static void forget(const OutboxRing *ring);
+static void tell_stuck(const OutboxRing *ring, int slot, const OutboxRingStep *step);
 static void leave_again(OutboxRing *ring, int child);
 static bool lock_alone(Oid child);
 static void unmark(OutboxRing *ring, int child);
@@ -72,6 +74,7 @@ outbox_ring_turn(OutboxRing *ring, int slot, const char *settled, const OutboxRi
 	else if (step.action == OUTBOX_RING_EMPTY)
 		empty(ring, step.child, settled);
 	outbox_transaction_commit();
+	tell_stuck(ring, slot, &step);
 	if (step.action == OUTBOX_RING_EMPTY && ring->children[step.child].empty)
 		forget(ring);
 	/* Only now: a child that emitters use is never one that is not recorded as current. */
@@ -215,6 +218,17 @@ forget(const OutboxRing *ring)
 	outbox_transaction_begin();
 	outbox_trail_forget(oldest);
 	outbox_transaction_commit();
+}
+
+/* For people: which child could not be emptied, because somebody has locked it. */
+static void
+tell_stuck(const OutboxRing *ring, int slot, const OutboxRingStep *step)
+{
+	if (step->action == OUTBOX_RING_REST ||
+		(step->action == OUTBOX_RING_EMPTY && ring->children[step->child].empty))
+		outbox_sight_set_stuck(slot, OUTBOX_NOT_STUCK);
+	else if (step->action == OUTBOX_RING_EMPTY && ring->children[step->child].settled_at != 0)
+		outbox_sight_set_stuck(slot, step->child);
 }
 
 /* Somebody still writes there. */

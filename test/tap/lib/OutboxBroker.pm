@@ -4,8 +4,10 @@
 #	$broker->start;
 #	my @messages = $broker->messages('OUTBOX_postgres');
 #
-# Options: jetstream (1), max_payload, user and password, token, tls (a folder of
-# make_certificates: the server asks for a client's certificate, too).  They may
+# Options: jetstream (1), max_payload, user and password, rights (of that user, as the
+# configuration has them; what the tests do themselves, another user does), token, tls (a
+# folder of make_certificates: the server asks for a client's certificate, too), cluster (the
+# name of a node; see join_cluster).  They may
 # change while it is stopped.  Its port and what it has stored outlive a restart.
 package OutboxBroker;
 
@@ -60,6 +62,16 @@ sub build_tool
 	system('gcc', '-O1', '-o', $tool, $source, '-lnats') == 0 or die "stream.c does not build";
 }
 
+# Starts these brokers, made with "cluster", as the nodes of one cluster.
+sub join_cluster
+{
+	my @nodes = @_;
+	$_->{options}{route} = PostgreSQL::Test::Cluster::get_free_port() foreach @nodes;
+	$_->{options}{routes} = [ map { $_->{options}{route} } @nodes ] foreach @nodes;
+	$_->launch foreach @nodes;
+	$_->await foreach @nodes;
+}
+
 sub change
 {
 	my ($self, %options) = @_;
@@ -84,9 +96,14 @@ sub write_configuration
 	my $file = "$self->{home}/nats.conf";
 	my @lines = ("listen: 127.0.0.1:$self->{port}", "log_file: '@{[$self->log]}'");
 	push @lines, "jetstream { store_dir: '$self->{home}/store' }" if $options->{jetstream};
+	push @lines, "server_name: $options->{cluster}", "cluster { name: test, listen: '127.0.0.1:$options->{route}', routes: [ "
+	  . join(', ', map { "'nats://127.0.0.1:$_'" } @{ $options->{routes} }) . ' ] }' if $options->{cluster};
 	push @lines, "max_payload: $options->{max_payload}" if $options->{max_payload};
 	push @lines, "authorization { token: '$options->{token}' }" if $options->{token};
-	push @lines, "authorization { user: '$options->{user}', password: '$options->{password}' }" if $options->{user};
+	my $user = $options->{user} ? "user: '$options->{user}', password: '$options->{password}'" : '';
+	push @lines, "authorization { $user }" if $user && !$options->{rights};
+	push @lines, "authorization { users: [ { $user, permissions: { $options->{rights} } }, { user: keeper, password: keeper } ] }"
+	  if $options->{rights};
 	push @lines, map { "tls { cert_file: '$_/server.pem', key_file: '$_/server.key', ca_file: '$_/ca.pem', verify: true }" }
 	  $options->{tls} || ();
 	open(my $out, '>', $file) or die "$file: $!";
@@ -98,6 +115,13 @@ sub write_configuration
 sub start
 {
 	my ($self) = @_;
+	$self->launch;
+	return $self->await;
+}
+
+sub launch
+{
+	my ($self) = @_;
 	my $file = $self->write_configuration;
 	$self->{pid} = fork() // die "fork: $!";
 	if ($self->{pid} == 0)
@@ -107,6 +131,12 @@ sub start
 		open(STDERR, '>&', \*STDOUT);
 		exec('nats-server', '-c', $file) or POSIX::_exit(127);
 	}
+}
+
+# Until it answers.
+sub await
+{
+	my ($self) = @_;
 	my $end = time() + PATIENCE;
 	until ($self->answers)
 	{
@@ -152,7 +182,7 @@ sub run_tool
 	my ($self, @words) = @_;
 	my $options = $self->{options};
 	my ($out, $err) = ('', '');
-	my $login = $options->{user} ? "$options->{user}:$options->{password}\@" : $options->{token} ? "$options->{token}\@" : '';
+	my $login = $options->{rights} ? 'keeper:keeper@' : $options->{user} ? "$options->{user}:$options->{password}\@" : $options->{token} ? "$options->{token}\@" : '';
 	my @tls = $options->{tls} ? map { ("--$$_[0]", "$options->{tls}/$$_[1]") } [ 'ca', 'ca.pem' ], [ 'cert', 'client.pem' ], [ 'key', 'client.key' ] : ();
 	(my $url = $self->url) =~ s{//}{//$login};
 	my $good = IPC::Run::run([ $tool, $url, @tls, @words ], '<', '/dev/null', '>', \$out, '2>', \$err);
