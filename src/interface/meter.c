@@ -20,8 +20,6 @@
 #define CENSUS_BUSY_US INT64CONST(1000000)
 #define CENSUS_DEAD_US INT64CONST(10000000)
 #define CENSUS_IDLE_US INT64CONST(300000000)
-/* Until what has nothing to do with the cursor is written down. */
-#define KEEP_US INT64CONST(1000000)
 
 static void add_counters(OutboxMeter *meter, const OutboxRelayGlance *glance);
 static void subtract(OutboxTallyCounts *counts, const OutboxRelayGlance *glance);
@@ -74,6 +72,8 @@ outbox_meter_read(OutboxMeter *meter, const OutboxRelay *relay, bool paused, int
 	meter->gauges.idle = glance.idle;
 	if (glance.idle)
 		meter->gauges.backlog = 0;
+	/* What was shown once must not be forgotten by a crash. */
+	outbox_tally_keep();
 	outbox_tally_publish(&meter->gauges);
 	if (counts->since != meter->before.since)
 	{
@@ -81,11 +81,8 @@ outbox_meter_read(OutboxMeter *meter, const OutboxRelay *relay, bool paused, int
 		meter->before = *counts;
 		subtract(&meter->before, &glance);
 		add_counters(meter, &glance);
+		outbox_tally_keep();
 	}
-	if (now - meter->kept_at < KEEP_US)
-		return;
-	outbox_tally_keep();
-	meter->kept_at = now;
 }
 
 long

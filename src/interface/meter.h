@@ -19,8 +19,7 @@ typedef struct OutboxMeter
 	int64_t ids_from; /* there are no ids below it to wait for */
 	OutboxTallyCounts before; /* as they were when this relay had counted nothing */
 	OutboxTallyGauges gauges;
-	int64_t kept_at; /* written down; the relay's clock, as all times here */
-	int64_t counted_at; /* what waits in the tables */
+	int64_t counted_at; /* what waits in the tables; the relay's clock, as all times here */
 	int64_t idle_at; /* nothing waited */
 	bool owes; /* something may have come since: count again when it is time */
 	uint64_t refused; /* when it was looked last */

@@ -47,7 +47,7 @@ SELECT r.pid, r.worker, r.worker_since, r.failures, r.phase, r.since, r.stream, 
   FROM outbox.relay_state() r, outbox.relay_counts() c;
 COMMENT ON VIEW outbox.stat_relay IS
 'The relay, and what the relays of this database have counted since stats_reset. They go on from where they were after a restart and after a '
-'crash of a process, each event counted once; a crash of the machine or another server begins them anew, outbox.stat_reset does, and so does '
+'crash of a process, each event counted once; a crash of the machine may set them back; another server begins anew, outbox.stat_reset does, and so does '
 'outbox.adopt(''fork''). published: events settled because they are stored; of them acknowledged (their own answer came) and recalled (found stored '
 'after a connection was lost, not sent again). bytes of their messages, headers and payload, without those recalled. duplicates: answers that '
 'the broker had the message already. refused: events now in outbox.dead_letter. sent: messages, also again. connections opened, retries (connections '

@@ -5,12 +5,13 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "storage/lockdefs.h"
 
+#include "infrastructure/postgres/catalog.h"
 #include "infrastructure/postgres/census.h"
 #include "infrastructure/postgres/statement.h"
 #include "infrastructure/postgres/transaction.h"
 
-/* The sequence first: it is to be locked before any table (log.h). */
 static OutboxStatement count = {
 	.text = "SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END,"
 			"       (SELECT pg_catalog.count(*) FROM outbox.dead_letter d"
@@ -28,6 +29,8 @@ outbox_census_take(OutboxCensus *census)
 	bool isnull;
 
 	outbox_transaction_begin();
+	/* Before any table (log.h): then DROP EXTENSION has taken all of them, or none. */
+	(void) outbox_catalog_lock("event_id_seq", AccessShareLock);
 	SPI_connect();
 	outbox_statement_run(&count, NULL);
 	for (int i = 0; i < lengthof(values); i++)

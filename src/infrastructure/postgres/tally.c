@@ -215,8 +215,11 @@ outbox_tally_publish(const OutboxTallyGauges *gauges)
 	if (reset)
 	{
 		outbox_tally_clear(tally, place->reading.counts.since);
-		close(file);
+		/* The file is gone, too. */
+		if (file != NO_FILE)
+			close(file);
 		file = NO_FILE;
+		memset(&written, 0xff, sizeof(written));
 	}
 	while ((type = outbox_tally_take_change(tally)) >= 0)
 		publish_type(place, type);

@@ -10,10 +10,11 @@
  *
  * Shared memory does not survive the crash of any process, so the relay also *keeps*
  * its book: a file of the database in the folder of temporary statistics, never
- * synced.  It is written before the cursor moves, so that nothing is behind the cursor
+ * synced.  It is written before counts are published, so that no count ever falls that
+ * somebody has seen; and before the cursor moves, so that nothing is behind the cursor
  * that is not in the book; what is in the book and not behind the cursor is recognised
- * (domain/tally.h).  Where the machine crashes or another server takes over, the
- * counts begin anew, as PostgreSQL's own do.
+ * (domain/tally.h).  A crash of the machine may set the counts back, and where
+ * another server takes over, they begin anew.
  *
  * Locking: a slot's spinlock, for the time of copying the counts or one type.  Only the
  * relay, and who looks at its tally or resets it, ever takes it; who emits never does.
