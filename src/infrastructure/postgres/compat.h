@@ -49,6 +49,14 @@
 #define outbox_compat_create_wait_set(size) CreateWaitEventSet(TopMemoryContext, size)
 #endif
 
+/* Puts in the expressions of virtual generated columns, which are not computed for triggers. */
+#if PG_VERSION_NUM >= 180000
+#define outbox_compat_expand_generated(node, relation, varno) \
+	expand_generated_columns_in_expr(node, relation, varno)
+#else
+#define outbox_compat_expand_generated(node, relation, varno) (node)
+#endif
+
 #endif
 
 #endif
