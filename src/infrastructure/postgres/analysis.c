@@ -194,7 +194,7 @@ refuse_query_parts(ParseState *state, OutboxExpressionKind kind, Node *expressio
 	if (kind != OUTBOX_EXPRESSION_COMMIT && find_subquery(expression, &subquery))
 		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("subqueries are not allowed in an expression over a single row"),
-				parser_errposition(state, exprLocation(subquery)));
+				parser_errposition(state, ((SubLink *) subquery)->location));
 	if (contain_aggs_of_level(expression, 0))
 		ereport(ERROR, errcode(ERRCODE_GROUPING_ERROR),
 				errmsg("aggregate functions are not allowed in an expression over a single row"),
