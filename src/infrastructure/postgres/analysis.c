@@ -34,7 +34,7 @@ static Node *explain_row(ParseState *state, ColumnRef *name, Node *found);
 static Node *explain_commit(ParseState *state, ColumnRef *name, Node *found);
 static bool is_column(ParseState *state, ColumnRef *name);
 static void refuse_query_parts(ParseState *state, OutboxExpressionKind kind, Node *expression);
-static bool find_subquery(Node *node, Node **found);
+static bool find_subquery(Node *node, void *found);
 static void refuse_system_columns(ParseState *state, Node *expression);
 static Node *coerce(ParseState *state, OutboxExpressionKind kind, Node *expression);
 
@@ -211,13 +211,13 @@ refuse_query_parts(ParseState *state, OutboxExpressionKind kind, Node *expressio
 }
 
 static bool
-find_subquery(Node *node, Node **found)
+find_subquery(Node *node, void *found)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, SubLink))
 	{
-		*found = node;
+		*(Node **) found = node;
 		return true;
 	}
 	return expression_tree_walker(node, find_subquery, found);

@@ -38,7 +38,6 @@ struct OutboxExpression
 /* Settings under which a canonical text means the same in every session. */
 static const char *const canonical_settings[][2] = {
 	{"standard_conforming_strings", "on"},
-	{"transform_null_equals", "off"},
 	{"DateStyle", "ISO, YMD"},
 	{"IntervalStyle", "postgres"},
 	{"extra_float_digits", "1"},

@@ -74,6 +74,8 @@ store_contract_main(Datum database)
 	failures = queue_contract_run(&postgres_queue_bench);
 	failures += store_contract_run(&postgres_bench);
 	failures += expression_suite_run();
+	failures += expression_refusals_run();
+	failures += expression_random_run();
 	failures += rowjson_suite_run();
 	puts("# ran to its end");
 	fflush(stdout);
