@@ -53,6 +53,7 @@ static void pin(const char *name, const char *value);
 static bool raise_old(Node *node, void *unused);
 static RangeTblEntry *make_entry(Oid table);
 static Node *bind_rows(Node *expression, Oid table);
+static void initialise(OutboxExpression *compiled, MemoryContext memory);
 
 struct Node *
 outbox_expression_analyse(const char *text, OutboxExpressionKind kind, uint32_t table)
@@ -108,34 +109,21 @@ OutboxExpression *
 outbox_expression_compile(const char *text, OutboxExpressionKind kind, uint32_t table,
 						  struct MemoryContextData *memory)
 {
-	OutboxExpression *compiled;
+	OutboxExpression *compiled = MemoryContextAllocZero(memory, sizeof(*compiled));
 	ErrorContextCallback callback;
 	Node *expression;
-	MemoryContext caller;
 	int level;
 
 	if (kind == OUTBOX_EXPRESSION_COMMIT)
 		elog(ERROR, "cannot compile an expression that is evaluated at commit");
 	level = pin_search_path();
 	expression = outbox_expression_restore(text, kind, table);
-	caller = MemoryContextSwitchTo(memory);
-	compiled = palloc0(sizeof(*compiled));
-	compiled->text = pstrdup(text);
+	compiled->text = MemoryContextStrdup(memory, text);
 	compiled->type = getBaseType(exprType(expression));
 	outbox_place_push(&callback, compiled->text);
 	compiled->planned = GetCachedExpression(bind_rows(expression, table));
-	PG_TRY();
-	{
-		compiled->state = ExecInitExpr((Expr *) compiled->planned->expr, NULL);
-	}
-	PG_CATCH();
-	{
-		FreeCachedExpression(compiled->planned);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	initialise(compiled, memory);
 	outbox_place_pop(&callback);
-	MemoryContextSwitchTo(caller);
 	AtEOXact_GUC(true, level);
 	return compiled;
 }
@@ -234,4 +222,23 @@ bind_rows(Node *expression, Oid table)
 	ChangeVarNodes(expression, OUTBOX_OLD_ROW, INNER_VAR, 0);
 	ChangeVarNodes(expression, OUTBOX_NEW_ROW, OUTER_VAR, 0);
 	return expression;
+}
+
+/* The right to execute its functions is asked for here. */
+static void
+initialise(OutboxExpression *compiled, MemoryContext memory)
+{
+	MemoryContext caller = MemoryContextSwitchTo(memory);
+
+	PG_TRY();
+	{
+		compiled->state = ExecInitExpr((Expr *) compiled->planned->expr, NULL);
+	}
+	PG_CATCH();
+	{
+		FreeCachedExpression(compiled->planned);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
 }

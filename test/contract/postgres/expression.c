@@ -103,7 +103,6 @@ the_canonical_text_says_all_and_means_the_same(void **state)
 	}
 }
 
-/* The text is kept, read in a session with other settings, and has to be found again. */
 static void
 literals_mean_what_they_meant_to_the_definer(void **state)
 {
@@ -125,22 +124,36 @@ literals_mean_what_they_meant_to_the_definer(void **state)
 	assert_non_null(strstr(text, "'2020-02-01 12:00:00+05:30'"));
 	assert_non_null(strstr(text, "'{\"NULL\",a}'"));
 	assert_non_null(strstr(text, "'a\\b'"));
-	transaction_run("SET LOCAL datestyle = 'SQL, MDY'");
-	transaction_run("SET LOCAL intervalstyle = 'iso_8601'");
-	transaction_run("SET LOCAL array_nulls = on");
-	transaction_run("SET LOCAL timezone = 'Asia/Kolkata'");
-	transaction_run("SET LOCAL standard_conforming_strings = off");
+}
+
+static void
+no_setting_changes_a_canonical_text(void **state)
+{
+	static const char *const settings[] = {
+		"datestyle = 'SQL, DMY'",
+		"intervalstyle = 'sql_standard'",
+		"array_nulls = off",
+		"timezone = 'UTC'",
+		"standard_conforming_strings = off",
+		"quote_all_identifiers = on",
+		"extra_float_digits = -5",
+		"xmloption = document",
+	};
+	const char *written =
+		"new.day > '2020-02-01' and new.span > '-1 day -2:00' and new.ratio > '0.30000000000000004'::float8"
+		" and new.at > '2020-02-01 12:00Z' and new.tags = '{NULL,\"NULL\"}' and new.name = 'a\\b'"
+		" and '<a/><b/>'::xml is not null";
+	char *text;
+
+	(void) state;
+	transaction_run("SET LOCAL timezone = 'UTC'");
+	text = orders_canonical(CONDITION, written);
+	for (int i = 0; i < lengthof(settings); i++)
+		transaction_run(psprintf("SET LOCAL %s", settings[i]));
 	assert_string_equal(
 		outbox_expression_deparse(outbox_expression_restore(text, CONDITION, orders), orders),
 		text);
-	assert_string_equal(transaction_ask("SHOW datestyle"), "SQL, MDY");
-	transaction_run("SET LOCAL quote_all_identifiers = on");
-	text = orders_canonical(CONDITION, "new.tags = '{NULL,b}' and new.span > '-1 day -2:00'");
-	transaction_run("SET LOCAL array_nulls = off");
-	transaction_run("SET LOCAL intervalstyle = 'sql_standard'");
-	assert_string_equal(
-		outbox_expression_deparse(outbox_expression_restore(text, CONDITION, orders), orders),
-		text);
+	assert_string_equal(transaction_ask("SHOW datestyle"), "SQL, DMY");
 }
 
 static void
@@ -379,6 +392,7 @@ expression_suite_run(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_canonical_text_says_all_and_means_the_same),
 		TEST(literals_mean_what_they_meant_to_the_definer),
+		TEST(no_setting_changes_a_canonical_text),
 		TEST(names_are_followed_when_they_change),
 		TEST(what_it_names_cannot_be_dropped),
 		TEST(rows_are_evaluated),
