@@ -91,6 +91,9 @@ SQL = \
 	interface/replay.sql \
 	interface/erase.sql \
 	interface/adopt.sql \
+	interface/conforms.sql \
+	interface/value.sql \
+	interface/alterable.sql \
 	interface/access.sql
 SQL_FILES = $(addprefix $(TOP)src/,$(SQL))
 
