@@ -1,6 +1,9 @@
 /*
  * catalog.c
  *		Finds the extension's own relations.
+ *
+ * Those that were found are *known* until PostgreSQL tells that one of them, or a schema,
+ * has changed.
  */
 #include "postgres.h"
 
@@ -13,24 +16,91 @@
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "storage/lmgr.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "infrastructure/postgres/catalog.h"
 
+#define KNOWN_MAX 8
+
+typedef struct Known
+{
+	NameData name;
+	Oid relation;
+} Known;
+
+static Known known[KNOWN_MAX];
+static int known_count = 0;
+static uint64 changes = 0; /* that PostgreSQL has told of */
+
+static Oid recall(const char *name);
+static Oid look_up(const char *name);
+static void forget(Datum arg, Oid relation);
+static void forget_all(Datum arg, int cache, uint32 hash);
 static void report_missing(const char *name);
 
 uint32_t
 outbox_catalog_relation(const char *name)
 {
-	Oid schema = get_namespace_oid("outbox", true);
-	Oid relation = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+	Oid relation = recall(name);
 
+	return OidIsValid(relation) ? relation : look_up(name);
+}
+
+static Oid
+recall(const char *name)
+{
+	for (int i = 0; i < known_count; i++)
+		if (strcmp(NameStr(known[i].name), name) == 0)
+			return known[i].relation;
+	return InvalidOid;
+}
+
+static Oid
+look_up(const char *name)
+{
+	static bool listening = false;
+	uint64 before;
+	Oid schema;
+	Oid relation;
+
+	if (!listening)
+	{
+		CacheRegisterRelcacheCallback(forget, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, (Datum) 0);
+		listening = true;
+	}
+	before = changes;
+	schema = get_namespace_oid("outbox", true);
+	relation = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 	if (!OidIsValid(relation))
 		report_missing(name);
+	if (before == changes && known_count < KNOWN_MAX)
+	{
+		namestrcpy(&known[known_count].name, name);
+		known[known_count++].relation = relation;
+	}
 	return relation;
+}
+
+static void
+forget(Datum arg, Oid relation)
+{
+	changes++;
+	for (int i = 0; i < known_count; i++)
+		if (!OidIsValid(relation) || known[i].relation == relation)
+			known_count = 0;
+}
+
+static void
+forget_all(Datum arg, int cache, uint32 hash)
+{
+	changes++;
+	known_count = 0;
 }
 
 uint32_t
@@ -39,7 +109,7 @@ outbox_catalog_lock(const char *name, int mode)
 	Oid relation = outbox_catalog_relation(name);
 
 	LockRelationOid(relation, mode);
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)))
+	if (recall(name) != relation && !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)))
 		report_missing(name);
 	return relation;
 }
