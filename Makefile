@@ -15,7 +15,7 @@ PG_CONFIG ?= pg_config
 TOP := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 
 # Tests and demo start from nothing: they install what is missing and build in a folder of their own.
-PARTS := build arch unit contract storm fuzz regress isolation tap fault
+PARTS := build arch unit contract storm fuzz regress examples isolation tap fault
 COMMANDS := check $(PARTS:%=check-%) check-matrix stress bench demo demo-stop deps format
 
 ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
@@ -79,6 +79,7 @@ SQL = \
 	infrastructure/postgres/identity.sql \
 	infrastructure/postgres/quarantine.sql \
 	infrastructure/postgres/pause.sql \
+	infrastructure/postgres/definition.sql \
 	interface/emit.sql \
 	interface/broadcast.sql \
 	interface/capture.sql \
@@ -91,6 +92,13 @@ SQL = \
 	interface/replay.sql \
 	interface/erase.sql \
 	interface/adopt.sql \
+	interface/guard.sql \
+	interface/aggregate.sql \
+	interface/lifecycle.sql \
+	interface/invariant.sql \
+	interface/event.sql \
+	interface/describe.sql \
+	interface/ddl.sql \
 	interface/conforms.sql \
 	interface/value.sql \
 	interface/alterable.sql \

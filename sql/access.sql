@@ -3,11 +3,12 @@ CREATE ROLE regress_outbox_app LOGIN;
 CREATE ROLE regress_outbox_monitor LOGIN IN ROLE pg_monitor;
 CREATE ROLE "regress_outbox ""quoted""";
 
--- PUBLIC may do nothing but have the rule of a value object checked.
+-- PUBLIC may do nothing but have the rule of a value object checked, and triggers of rules fire.
 SELECT p.oid::regprocedure AS open_to_public
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'outbox',
        aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
- WHERE a.grantee = 0;
+ WHERE a.grantee = 0
+ ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT c.oid::regclass AS open_to_public
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'outbox', aclexplode(c.relacl) a
  WHERE a.grantee = 0;

@@ -31,9 +31,14 @@ static const Right emit = {
 };
 
 static const Right define = {
-	.functions = "outbox.define_value_object, outbox.undefine_value_object, "
-				 "outbox.read_check, outbox.check_alterable",
-	.views = "outbox.value_object",
+	.functions = "outbox.define_aggregate, outbox.undefine_aggregate, outbox.define_entity, "
+				 "outbox.undefine_entity, outbox.define_immutable, outbox.undefine_immutable, "
+				 "outbox.define_lifecycle, outbox.undefine_lifecycle, outbox.define_transition, "
+				 "outbox.undefine_transition, outbox.define_invariant, outbox.undefine_invariant, "
+				 "outbox.define_event, outbox.undefine_event, outbox.describe_aggregate, "
+				 "outbox.lifecycle_diagram, outbox.define_value_object, "
+				 "outbox.undefine_value_object, outbox.read_check, outbox.check_alterable",
+	.views = "outbox.aggregate, outbox.lifecycle, outbox.invariant, outbox.value_object",
 };
 
 static void give(FunctionCallInfo fcinfo, const Right *right);

@@ -34,6 +34,8 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA outbox FROM PUBLIC;
 
 -- The rule of a value object is checked by whoever writes a value.
 GRANT EXECUTE ON FUNCTION outbox.conforms(boolean, text, text) TO PUBLIC;
+-- The triggers of rules are dumped and restored by the tables' owners, and fire for whoever writes. They do nothing but what rules say.
+GRANT EXECUTE ON FUNCTION outbox.number(), outbox.guard(), outbox.unjudged(), outbox.unsettled(), outbox.settle(), outbox.truncated() TO PUBLIC;
 
 -- Dumping: what may read all tables may read them as pg_dump does.
 GRANT EXECUTE ON FUNCTION outbox.portable() TO pg_read_all_data;
@@ -44,5 +46,6 @@ GRANT SELECT ON outbox.status, outbox.stat_relay, outbox.pending, outbox.blocked
 GRANT EXECUTE ON FUNCTION outbox.relay_state() TO pg_monitor;
 GRANT SELECT ON outbox.stat_broadcast TO pg_monitor;
 GRANT EXECUTE ON FUNCTION outbox.broadcast_state() TO pg_monitor;
-GRANT SELECT ON outbox.value_object TO pg_monitor;
+GRANT SELECT ON outbox.aggregate, outbox.lifecycle, outbox.invariant, outbox.rule_history, outbox.value_object TO pg_monitor;
+GRANT EXECUTE ON FUNCTION outbox.describe_aggregate(text), outbox.lifecycle_diagram(text) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION outbox.read_check(pg_node_tree), outbox.check_alterable(regtype) TO pg_monitor;
