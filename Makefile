@@ -16,7 +16,7 @@ PG_CONFIG ?= pg_config
 TOP := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 
 # Tests and demo start from nothing: they install what is missing and build in a folder of their own.
-PARTS := build arch unit contract storm fuzz regress isolation tap fault
+PARTS := build arch unit contract storm fuzz regress examples isolation tap fault
 COMMANDS := check $(PARTS:%=check-%) check-page check-matrix stress bench demo demo-stop deps format
 
 ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
@@ -84,6 +84,7 @@ SQL = \
 	infrastructure/postgres/identity.sql \
 	infrastructure/postgres/quarantine.sql \
 	infrastructure/postgres/pause.sql \
+	infrastructure/postgres/definition.sql \
 	interface/emit.sql \
 	interface/broadcast.sql \
 	interface/capture.sql \
@@ -102,6 +103,16 @@ SQL = \
 	interface/replay.sql \
 	interface/erase.sql \
 	interface/adopt.sql \
+	interface/guard.sql \
+	interface/aggregate.sql \
+	interface/lifecycle.sql \
+	interface/invariant.sql \
+	interface/event.sql \
+	interface/describe.sql \
+	interface/ddl.sql \
+	interface/conforms.sql \
+	interface/value.sql \
+	interface/alterable.sql \
 	interface/access.sql
 SQL_FILES = $(addprefix $(TOP)src/,$(SQL))
 

@@ -3,11 +3,12 @@ CREATE ROLE regress_outbox_app LOGIN;
 CREATE ROLE regress_outbox_monitor LOGIN IN ROLE pg_monitor;
 CREATE ROLE "regress_outbox ""quoted""";
 
--- PUBLIC may do nothing.
+-- PUBLIC may do nothing but have the rule of a value object checked, and triggers of rules fire.
 SELECT p.oid::regprocedure AS open_to_public
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'outbox',
        aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
- WHERE a.grantee = 0;
+ WHERE a.grantee = 0
+ ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT c.oid::regclass AS open_to_public
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'outbox', aclexplode(c.relacl) a
  WHERE a.grantee = 0;
@@ -125,8 +126,68 @@ ALTER TABLE outbox.event DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY
 DROP TRIGGER trap ON outbox.event;
 SELECT aggregate, aggregate_id, action FROM outbox.event ORDER BY id DESC LIMIT 1;
 
+-- outbox.grant_define gives the right to define and nothing else; neither right takes the other along.
 SELECT outbox.revoke_emit('regress_outbox_app');
 SELECT outbox.revoke_emit('"regress_outbox ""quoted"""');
+SET ROLE regress_outbox_app;
+SELECT outbox.grant_define('regress_outbox_app');
+RESET ROLE;
+SELECT outbox.grant_define(NULL);
+\echo :SQLSTATE
+SELECT outbox.revoke_define(NULL);
+\echo :SQLSTATE
+SELECT outbox.grant_define('regress_outbox_app');
+SELECT outbox.grant_define('"regress_outbox ""quoted"""');
+CREATE VIEW pg_temp.held AS
+SELECT rolname, string_agg(held, ', ' ORDER BY held COLLATE "C") AS holds FROM (
+SELECT p.proname AS held, r.rolname
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'outbox',
+       aclexplode(p.proacl) a JOIN pg_roles r ON r.oid = a.grantee
+ WHERE r.rolname LIKE 'regress_outbox%'
+UNION ALL
+SELECT c.relname, r.rolname
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'outbox',
+       aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
+ WHERE r.rolname LIKE 'regress_outbox%') h
+ GROUP BY rolname;
+SELECT * FROM pg_temp.held ORDER BY rolname COLLATE "C";
+-- Whatever the extension has to define or undefine is among them.
+SELECT p.oid::regprocedure AS not_granted
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'outbox'
+ WHERE (p.proname ~ '^(define|undefine|describe)_' OR p.proname = 'lifecycle_diagram')
+   AND NOT has_function_privilege('regress_outbox_app', p.oid, 'EXECUTE');
+SET ROLE regress_outbox_app;
+SELECT outbox.emit('order', '42', 'placed');
+SELECT * FROM outbox.event;
+SELECT count(*) FROM outbox.value_object;
+RESET ROLE;
+SELECT outbox.grant_emit('regress_outbox_app');
+SELECT outbox.revoke_define('regress_outbox_app');
+SET ROLE regress_outbox_app;
+SELECT outbox.emit('order', '42', 'kept') > 0 AS ok;
+SELECT count(*) FROM outbox.value_object;
+RESET ROLE;
+SELECT outbox.grant_define('regress_outbox_app');
+SELECT outbox.revoke_emit('regress_outbox_app');
+SET ROLE regress_outbox_app;
+SELECT count(*) FROM outbox.value_object;
+SELECT outbox.emit('order', '42', 'placed');
+RESET ROLE;
+SET search_path = regress_outbox_hostile, pg_catalog;
+CREATE FUNCTION regress_outbox_hostile.trap3(oid, oid) RETURNS boolean LANGUAGE plpgsql AS
+'BEGIN RAISE EXCEPTION ''trapped''; END';
+CREATE OPERATOR regress_outbox_hostile.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = regress_outbox_hostile.trap3);
+SELECT outbox.revoke_define('regress_outbox_app');
+SELECT pg_catalog.count(*) FROM outbox.value_object;
+RESET search_path;
+SELECT outbox.revoke_define('"regress_outbox ""quoted"""');
+SELECT * FROM pg_temp.held ORDER BY rolname COLLATE "C";
+SELECT has_schema_privilege('regress_outbox_app', 'outbox', 'USAGE') AS usage;
+SET ROLE regress_outbox_monitor;
+SELECT count(*) FROM outbox.value_object;
+RESET ROLE;
+DROP VIEW pg_temp.held;
+
 DROP SCHEMA regress_outbox_hostile CASCADE;
 DROP SCHEMA regress_outbox_area CASCADE;
 DROP ROLE regress_outbox_app, regress_outbox_monitor, "regress_outbox ""quoted""";

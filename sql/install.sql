@@ -14,7 +14,7 @@ SELECT count(*) AS left_behind FROM pg_namespace WHERE nspname = 'outbox';
 CREATE EXTENSION cleanoutbox;
 ALTER EXTENSION cleanoutbox SET SCHEMA public;
 SET outbox.no_such_setting = 1;
--- Every member is in the schema outbox, and every function, table and view is explained.
+-- Every member but event triggers is in the schema outbox, and every function, table and view is explained.
 CREATE TEMPORARY VIEW member AS
 SELECT d.classid, d.objid, i.type, i.schema, i.identity
   FROM pg_depend d,

@@ -19,6 +19,9 @@
 /* Per header ": " and the line's end. */
 #define FIELD_BYTES 4
 
+/* More than what the wire has beside scratch and payload: keys, constants, and frames. */
+#define KEY_BYTES_MAX 1024
+
 typedef struct Sealing
 {
 	OutboxEnvelope *envelope;
@@ -358,9 +361,21 @@ outbox_envelope_seal(OutboxEnvelope *envelope, const OutboxEvent *event,
 	return outbox_text_fits(&sealing.text) ? OUTBOX_FAULT_NONE : OUTBOX_FAULT_SCRATCH_TOO_SMALL;
 }
 
-OutboxFault
-outbox_envelope_check(const OutboxEvent *event, const OutboxEnvelopeOptions *options,
-					  const OutboxEnvelopeLimits *limits)
+/* Does the message fit even if each of its parts is as long as such a part may be? */
+static bool
+is_surely_within(const OutboxEvent *event, OutboxEnvelopeMode mode,
+				 const OutboxEnvelopeLimits *limits)
+{
+	uint64_t most = (uint64_t) outbox_envelope_scratch_size(mode, event->payload_length) +
+					KEY_BYTES_MAX + OUTBOX_ENVELOPE_RESERVE + event->payload_length;
+
+	return (limits->max_payload <= 0 || most <= (uint64_t) limits->max_payload) &&
+		   (limits->max_message_size <= 0 || most <= (uint64_t) limits->max_message_size);
+}
+
+static OutboxFault
+check_size(const OutboxEvent *event, const OutboxEnvelopeOptions *options,
+		   const OutboxEnvelopeLimits *limits)
 {
 	OutboxEvent longest = *event;
 	OutboxEnvelopeOptions named = *options;
@@ -381,6 +396,22 @@ outbox_envelope_check(const OutboxEvent *event, const OutboxEnvelopeOptions *opt
 	if (limits->max_message_size > 0 && size > (uint64_t) limits->max_message_size)
 		return OUTBOX_FAULT_OVER_MAX_MESSAGE_SIZE;
 	return OUTBOX_FAULT_NONE;
+}
+
+/* Measuring the message costs more than all the rest, and few come near a limit. */
+OutboxFault
+outbox_envelope_check(const OutboxEvent *event, const OutboxEnvelopeOptions *options,
+					  const OutboxEnvelopeLimits *limits)
+{
+	char subject[OUTBOX_SUBJECT_SIZE];
+	OutboxFault fault = outbox_event_check(event);
+
+	if (fault == OUTBOX_FAULT_NONE)
+		fault = outbox_template_fill(options->template, options->database, event, subject,
+									 sizeof(subject));
+	if (fault != OUTBOX_FAULT_NONE || is_surely_within(event, options->mode, limits))
+		return fault;
+	return check_size(event, options, limits);
 }
 
 size_t

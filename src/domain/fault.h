@@ -1,9 +1,10 @@
 /*
  * fault.h
- *		Every way in which an event, a header or a template can be illegal.
+ *		Every way in which an event, a header, a template or a change of an
+ *		aggregate can be illegal.
  *
  * The domain only names what is wrong.  SQLSTATE, message, detail and hint are
- * worded in one place, interface/report.c.
+ * worded in one place, interface/report.c and its part breach.c.
  */
 #ifndef OUTBOX_DOMAIN_FAULT_H
 #define OUTBOX_DOMAIN_FAULT_H
@@ -72,10 +73,28 @@ typedef enum OutboxFault
 	OUTBOX_FAULT_SUBJECT_ILLEGAL_CHARACTER, /* not a token of ours */
 	OUTBOX_FAULT_SUBJECT_RESERVED, /* its first token is the broker's own */
 
+	/* the version of an aggregate's root; see version.h */
+	OUTBOX_FAULT_VERSION_STALE, /* somebody else has changed the row */
+	OUTBOX_FAULT_VERSION_EXHAUSTED, /* the column's type has no greater one */
+
+	/* its state; see lifecycle.h */
+	OUTBOX_FAULT_STATE_NULL, /* null */
+	OUTBOX_FAULT_STATE_NOT_INITIAL, /* nothing begins in it */
+	OUTBOX_FAULT_NO_TRANSITION, /* nothing leads from the old one to the new one */
+	OUTBOX_FAULT_GUARD_UNMET, /* the transition's guard is false or null */
+
+	/* what else is defined of it */
+	OUTBOX_FAULT_IMMUTABLE_CHANGED, /* a column that keeps its first value */
+	OUTBOX_FAULT_INVARIANT_BROKEN, /* an invariant is false */
+	OUTBOX_FAULT_ROOT_MISSING, /* an entity of an aggregate that does not exist */
+
 	/* the message; see envelope.h */
 	OUTBOX_FAULT_OVER_MAX_PAYLOAD, /* over the server's max_payload */
 	OUTBOX_FAULT_OVER_MAX_MESSAGE_SIZE, /* over the stream's max_msg_size */
 	OUTBOX_FAULT_SCRATCH_TOO_SMALL /* the caller gave too little memory */
 } OutboxFault;
+
+/* The faults of a change of an aggregate: from _VERSION_STALE to _ROOT_MISSING. */
+#define OUTBOX_FAULT_BREACHES (OUTBOX_FAULT_ROOT_MISSING - OUTBOX_FAULT_VERSION_STALE + 1)
 
 #endif

@@ -14,12 +14,15 @@
 
 #include "infrastructure/postgres/broadcast.h"
 #include "infrastructure/postgres/endpoint.h"
+#include "infrastructure/postgres/move.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/sight.h"
 #include "infrastructure/postgres/statistics.h"
 #include "infrastructure/postgres/tally.h"
+#include "infrastructure/postgres/touch.h"
 #include "infrastructure/postgres/wakeup.h"
+#include "interface/ddl.h"
 #include "interface/launcher.h"
 #include "interface/settings.h"
 #include "interface/utility.h"
@@ -36,6 +39,9 @@ _PG_init(void)
 	outbox_settings_define();
 	outbox_wakeup_install();
 	outbox_broadcast_install();
+	outbox_touch_install();
+	outbox_move_install();
+	outbox_ddl_install();
 	if (process_shared_preload_libraries_in_progress)
 	{
 		outbox_shared_request();

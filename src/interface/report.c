@@ -2,7 +2,8 @@
  * report.c
  *		Puts the domain's faults into words and SQLSTATEs.
  *
- * The only place that raises errors for faults, so that each is worded once.
+ * The only place that raises errors for faults, so that each is worded once;
+ * breach.c is the part of it for the rules of aggregates.
  * An illegal value is 22023, one over a limit 54000, a name that is not the
  * caller's to use 42939, bytes that are no text 22021.  A message quotes what is
  * at fault, clipped and without control characters; the payload and the values
@@ -227,11 +228,25 @@ outbox_report_explain(OutboxFault fault)
 	return wording != NULL ? wording->detail : "The value is not legal.";
 }
 
+char *
+outbox_report_quote(const char *value, size_t length, int encoding)
+{
+	int kept = pg_encoding_mbcliplen(encoding, value, length, QUOTE_MAX);
+	char *quoted = palloc(kept + 4);
+
+	memcpy(quoted, value, kept);
+	for (int i = 0; i < kept; i++)
+		if ((unsigned char) quoted[i] < ' ' || quoted[i] == 0x7f)
+			quoted[i] = '?';
+	strcpy(quoted + kept, kept < length ? "..." : "");
+	return quoted;
+}
+
 static const Wording *
 find_wording(OutboxFault fault)
 {
-	StaticAssertStmt(lengthof(wordings) == OUTBOX_FAULT_SCRATCH_TOO_SMALL,
-					 "every fault but OUTBOX_FAULT_NONE has its wording");
+	StaticAssertStmt(lengthof(wordings) == OUTBOX_FAULT_SCRATCH_TOO_SMALL - OUTBOX_FAULT_BREACHES,
+					 "every fault but OUTBOX_FAULT_NONE and the breaches has its wording");
 
 	for (int i = 0; i < lengthof(wordings); i++)
 		if (wordings[i].fault == fault)
@@ -263,14 +278,8 @@ find_quoted(Quote quote, const OutboxReportFacts *facts)
 static const char *
 clip(const char *value, size_t length)
 {
-	int kept = pg_encoding_mbcliplen(PG_UTF8, value, length, QUOTE_MAX);
-	char *quoted = palloc(kept + 4);
+	const char *quoted = outbox_report_quote(value, length, PG_UTF8);
 
-	memcpy(quoted, value, kept);
-	for (int i = 0; i < kept; i++)
-		if ((unsigned char) quoted[i] < ' ' || quoted[i] == 0x7f)
-			quoted[i] = '?';
-	strcpy(quoted + kept, kept < length ? "..." : "");
 	return pg_any_to_server(quoted, strlen(quoted), PG_UTF8);
 }
 

@@ -1,12 +1,12 @@
 /*
  * utility.c
- *		Commands that concern the relays: on databases and on the extension.
+ *		Commands that concern the relays, on databases and on the extension, and TRUNCATE.
  *
  * DROP DATABASE, RENAME, SET TABLESPACE and CREATE DATABASE ... TEMPLATE need a
  * database without connections, so the relay is kept away while they run, and
  * comes back when their transaction ends, however it ends.  CREATE EXTENSION,
  * DROP EXTENSION, CREATE DATABASE and ALTER DATABASE ... SET make the launcher
- * look at the database when they commit.
+ * look at the database when they commit.  TRUNCATE is told to truncate.c.
  */
 #include "postgres.h"
 
@@ -21,6 +21,7 @@
 
 #include "infrastructure/postgres/compat.h"
 #include "infrastructure/postgres/wakeup.h"
+#include "interface/truncate.h"
 #include "interface/utility.h"
 
 static ProcessUtility_hook_type previous_hook = NULL;
@@ -59,7 +60,7 @@ process(PlannedStmt *statement, const char *query, bool read_only_tree,
 								receiver, completion);
 	/* A statement that ends the transaction may be gone by now; these are not. */
 	if (tag == T_CreateExtensionStmt || tag == T_DropStmt || tag == T_CreatedbStmt ||
-		tag == T_AlterDatabaseStmt || tag == T_AlterDatabaseSetStmt)
+		tag == T_AlterDatabaseStmt || tag == T_AlterDatabaseSetStmt || tag == T_TruncateStmt)
 		after(statement->utilityStmt);
 }
 
@@ -109,6 +110,9 @@ after(Node *command)
 		case T_AlterDatabaseSetStmt:
 			outbox_wakeup_announce(
 				get_database_oid(((AlterDatabaseSetStmt *) command)->dbname, true));
+			break;
+		case T_TruncateStmt:
+			outbox_truncate_follow((TruncateStmt *) command);
 			break;
 		default:
 			break;

@@ -1,6 +1,6 @@
 /*
  * utility.h
- *		Commands that concern the relays: on databases and on the extension.
+ *		Commands that concern the relays, on databases and on the extension, and TRUNCATE.
  */
 #ifndef OUTBOX_INTERFACE_UTILITY_H
 #define OUTBOX_INTERFACE_UTILITY_H

@@ -23,8 +23,8 @@ named()
 # promise|test for each test that names a promise
 claimed()
 {
-	grep -rlE '^(#| \*|//) *Promises: ' test sql | grep -v '^test/arch/' | sort | while read -r file; do
-		sed -n '1,40s/^[#*/ ]* Promises: \(.*\)\.$/\1/p' "$file" | tr ',' '\n' | sed "s/^ *//; s/ *\$//; s#\$#|$file#"
+	grep -rlE '^(#| \*|//|--) *Promises: ' test sql | grep -vE '^test/arch/|/expected/' | sort | while read -r file; do
+		sed -n '1,40s/^[#*/ -]* Promises: \(.*\)\.$/\1/p' "$file" | tr ',' '\n' | sed "s/^ *//; s/ *\$//; s#\$#|$file#"
 	done
 }
 

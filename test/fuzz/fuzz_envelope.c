@@ -65,6 +65,9 @@ check_event(OutboxEvent *event, const OutboxEnvelopeOptions *options)
 				 OUTBOX_FAULT_NONE);
 		PROPERTY((int64_t) (envelope.header_bytes + envelope.payload_length +
 							OUTBOX_ENVELOPE_RESERVE) <= limits.max_message_size);
+		limits.max_message_size = (int64_t) (envelope.header_bytes + envelope.payload_length);
+		PROPERTY(outbox_envelope_check(event, options, &limits) ==
+				 OUTBOX_FAULT_OVER_MAX_MESSAGE_SIZE);
 		check_wire(&envelope);
 		check_subject_attribute(&envelope, event);
 		if (options->mode == OUTBOX_ENVELOPE_CLOUDEVENTS_STRUCTURED)

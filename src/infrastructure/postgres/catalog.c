@@ -1,6 +1,9 @@
 /*
  * catalog.c
  *		Finds the extension's own relations.
+ *
+ * Those that were found are *known* until PostgreSQL tells that one of them, or a schema,
+ * has changed.
  */
 #include "postgres.h"
 
@@ -10,27 +13,96 @@
 #include "access/tableam.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_operator.h"
 #include "commands/extension.h"
 #include "storage/lmgr.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "infrastructure/postgres/catalog.h"
 
+#define KNOWN_MAX 8
+
+typedef struct Known
+{
+	NameData name;
+	Oid relation;
+} Known;
+
+static Known known[KNOWN_MAX];
+static int known_count = 0;
+static uint64 changes = 0; /* that PostgreSQL has told of */
+
+static Oid recall(const char *name);
+static Oid look_up(const char *name);
+static void forget(Datum arg, Oid relation);
+static void forget_all(Datum arg, int cache, uint32 hash);
 static void report_missing(const char *name);
 
 uint32_t
 outbox_catalog_relation(const char *name)
 {
-	Oid schema = get_namespace_oid("outbox", true);
-	Oid relation = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+	Oid relation = recall(name);
 
+	return OidIsValid(relation) ? relation : look_up(name);
+}
+
+static Oid
+recall(const char *name)
+{
+	for (int i = 0; i < known_count; i++)
+		if (strcmp(NameStr(known[i].name), name) == 0)
+			return known[i].relation;
+	return InvalidOid;
+}
+
+static Oid
+look_up(const char *name)
+{
+	static bool listening = false;
+	uint64 before;
+	Oid schema;
+	Oid relation;
+
+	if (!listening)
+	{
+		CacheRegisterRelcacheCallback(forget, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, (Datum) 0);
+		listening = true;
+	}
+	before = changes;
+	schema = get_namespace_oid("outbox", true);
+	relation = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 	if (!OidIsValid(relation))
 		report_missing(name);
+	if (before == changes && known_count < KNOWN_MAX)
+	{
+		namestrcpy(&known[known_count].name, name);
+		known[known_count++].relation = relation;
+	}
 	return relation;
+}
+
+static void
+forget(Datum arg, Oid relation)
+{
+	changes++;
+	for (int i = 0; i < known_count; i++)
+		if (!OidIsValid(relation) || known[i].relation == relation)
+			known_count = 0;
+}
+
+static void
+forget_all(Datum arg, int cache, uint32 hash)
+{
+	changes++;
+	known_count = 0;
 }
 
 uint32_t
@@ -39,7 +111,7 @@ outbox_catalog_lock(const char *name, int mode)
 	Oid relation = outbox_catalog_relation(name);
 
 	LockRelationOid(relation, mode);
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)))
+	if (recall(name) != relation && !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)))
 		report_missing(name);
 	return relation;
 }
@@ -82,6 +154,32 @@ outbox_catalog_owner(void)
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return owner;
+}
+
+uint32_t
+outbox_catalog_table_owner(uint32_t table)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", table);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+uint32_t
+outbox_catalog_operator_schema(uint32_t operator)
+{
+	HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Oid schema;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	schema = ((Form_pg_operator) GETSTRUCT(tuple))->oprnamespace;
+	ReleaseSysCache(tuple);
+	return schema;
 }
 
 static void

@@ -26,4 +26,8 @@ extern uint32_t outbox_catalog_extension(void);
 /* Owner of the extension; 0 when there is none. */
 extern uint32_t outbox_catalog_owner(void);
 
+/* Owner of a table, schema of an operator; errors where there is none. */
+extern uint32_t outbox_catalog_table_owner(uint32_t table);
+extern uint32_t outbox_catalog_operator_schema(uint32_t operator);
+
 #endif

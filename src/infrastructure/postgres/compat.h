@@ -35,10 +35,12 @@
 /* pg_database.datconnlimit of a database that a failed DROP has left behind. */
 #define OUTBOX_INVALID_DATABASE (-2)
 
-/* May the current user act as the database's owner? */
+/* May the current user act as the owner of this relation, of this database? */
 #if PG_VERSION_NUM >= 160000
+#define outbox_compat_owns_relation(oid) object_ownercheck(RelationRelationId, oid, GetUserId())
 #define outbox_compat_may_own_database(oid) object_ownercheck(DatabaseRelationId, oid, GetUserId())
 #else
+#define outbox_compat_owns_relation(oid) pg_class_ownercheck(oid, GetUserId())
 #define outbox_compat_may_own_database(oid) pg_database_ownercheck(oid, GetUserId())
 #endif
 
@@ -55,6 +57,14 @@
 	((event) ? (event) : ((event) = WaitEventExtensionNew(name)))
 #else
 #define outbox_compat_wait_event(event, name) ((event) = PG_WAIT_EXTENSION)
+#endif
+
+/* Puts in the expressions of virtual generated columns, which are not computed for triggers. */
+#if PG_VERSION_NUM >= 180000
+#define outbox_compat_expand_generated(node, relation, varno) \
+	expand_generated_columns_in_expr(node, relation, varno)
+#else
+#define outbox_compat_expand_generated(node, relation, varno) (node)
 #endif
 
 #endif

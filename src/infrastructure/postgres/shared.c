@@ -37,6 +37,7 @@ typedef struct Slot
 typedef struct Shared
 {
 	int count;
+	volatile int used; /* those behind are free, and always were */
 	Latch *volatile launcher;
 	Slot slots[FLEXIBLE_ARRAY_MEMBER];
 } Shared;
@@ -84,7 +85,7 @@ outbox_shared_find(uint32_t database)
 		return OUTBOX_NO_SLOT;
 	if (shared->slots[last].info.database == database)
 		return last;
-	for (int i = 0; i < shared->count; i++)
+	for (int i = 0; i < (OidIsValid(database) ? shared->used : shared->count); i++)
 		if (shared->slots[i].info.database == database)
 			return last = i;
 	return OUTBOX_NO_SLOT;
@@ -99,6 +100,7 @@ outbox_shared_claim(uint32_t database)
 	if (free_slot == OUTBOX_NO_SLOT)
 		return OUTBOX_NO_SLOT;
 	slot = &shared->slots[free_slot];
+	shared->used = Max(shared->used, free_slot + 1);
 	SpinLockAcquire(&slot->mutex);
 	slot->info.database = database;
 	slot->info.state = OUTBOX_SLOT_UNKNOWN;

@@ -1,7 +1,7 @@
 /*
  * worker.c
  *		Runs the contracts of store and queue in a background worker, where the relay
- *		lives.
+ *		lives, and the suites of what needs a server but no extension.
  *
  *	SELECT store_contract(LIBRARY, OUTPUT)
  *
@@ -24,7 +24,9 @@
 
 #include "contract/store_contract.h"
 #include "contract/postgres/bench.h"
+#include "contract/postgres/expression.h"
 #include "contract/postgres/queue.h"
+#include "contract/postgres/rowjson.h"
 
 PG_MODULE_MAGIC;
 
@@ -71,6 +73,10 @@ store_contract_main(Datum database)
 	setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 1);
 	failures = queue_contract_run(&postgres_queue_bench);
 	failures += store_contract_run(&postgres_bench);
+	failures += expression_suite_run();
+	failures += expression_refusals_run();
+	failures += expression_random_run();
+	failures += rowjson_suite_run();
 	puts("# ran to its end");
 	fflush(stdout);
 	proc_exit(failures > 0 ? 1 : 0);
