@@ -26,7 +26,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "infrastructure/postgres/attempt.h"
+#include "infrastructure/postgres/trial.h"
 #include "infrastructure/postgres/catalog.h"
 #include "infrastructure/postgres/triggers.h"
 #include "interface/ddl.h"
@@ -207,7 +207,7 @@ complete_restored(Node *command)
 	{
 		Oid table = atooid(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
 
-		(void) outbox_attempt(complete, &table, true);
+		(void) outbox_trial(complete, &table, true);
 	}
 	SPI_finish();
 	CommandCounterIncrement();

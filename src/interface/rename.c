@@ -17,7 +17,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "infrastructure/postgres/attempt.h"
+#include "infrastructure/postgres/trial.h"
 #include "interface/definer.h"
 #include "interface/rename.h"
 
@@ -138,7 +138,7 @@ tie(Noted *note)
 			note->before = note->text = label_of(note->value);
 			return note->text != NULL;
 		default:
-			return outbox_attempt(analyse, note, false);
+			return outbox_trial(analyse, note, false);
 	}
 }
 

@@ -1,5 +1,5 @@
 /*
- * attempt.c
+ * trial.c
  *		Tries what may fail, and goes on.
  */
 #include "postgres.h"
@@ -8,10 +8,10 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-#include "infrastructure/postgres/attempt.h"
+#include "infrastructure/postgres/trial.h"
 
 bool
-outbox_attempt(void (*action)(void *), void *argument, bool kept)
+outbox_trial(void (*action)(void *), void *argument, bool kept)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;

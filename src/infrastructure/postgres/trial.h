@@ -1,9 +1,9 @@
 /*
- * attempt.h
+ * trial.h
  *		Tries what may fail, and goes on.
  */
-#ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_ATTEMPT_H
-#define OUTBOX_INFRASTRUCTURE_POSTGRES_ATTEMPT_H
+#ifndef OUTBOX_INFRASTRUCTURE_POSTGRES_TRIAL_H
+#define OUTBOX_INFRASTRUCTURE_POSTGRES_TRIAL_H
 
 #include <stdbool.h>
 
@@ -12,6 +12,6 @@
  * if it is to be kept; what it allocates in the current memory context stays.  A cancel
  * is no failure of it, and goes on as the error that it is.
  */
-extern bool outbox_attempt(void (*action)(void *), void *argument, bool kept);
+extern bool outbox_trial(void (*action)(void *), void *argument, bool kept);
 
 #endif
