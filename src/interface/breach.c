@@ -16,6 +16,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/lsyscache.h"
 
+#include "infrastructure/postgres/statistics.h"
 #include "interface/report.h"
 
 #define WHICH "{aggregate} \"{id}\""
@@ -109,6 +110,7 @@ outbox_report_breach(OutboxFault fault, const OutboxReportBreach *breach)
 	if (fault == OUTBOX_FAULT_INVARIANT_BROKEN && breach->message == NULL)
 		detail = NULL; /* the message says it already */
 	hint = fill(wording->hints, breach);
+	outbox_statistics_count_violation(breach->aggregate, breach->constraint);
 	ereport(ERROR, errcode(wording->sqlstate), errmsg_internal("%s", message),
 			detail != NULL ? errdetail_internal("%s", detail) : 0,
 			hint != NULL ? errhint("%s", hint) : 0, name_place(breach, schema, table));

@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "infrastructure/postgres/statistics.h"
 #include "interface/judge.h"
 #include "interface/record.h"
 
@@ -37,6 +38,9 @@ outbox_judge(OutboxJudging *judging)
 
 	if (!judge(judging, &change, &breach))
 		outbox_judge_refuse(judging, &breach, &change);
+	if (change.old_state != NULL && change.new_state != NULL)
+		outbox_statistics_count_transition(judging->change.set->definition->aggregate,
+										   change.old_state, change.new_state);
 }
 
 bool
