@@ -35,6 +35,7 @@ static Oid lock_at_once(List *tables);
 static void check_owner(Oid table);
 static void refuse_missing(Oid table) pg_attribute_noreturn();
 static void check_kind(Relation relation);
+static void refuse_kind(Oid table, const char *detail) pg_attribute_noreturn();
 static void split(OutboxNames *columns, const char *names);
 
 /* How often a definition waits for a table without keeping others from writing. */
@@ -93,6 +94,9 @@ outbox_definer_take_table(uint32_t table)
 	Relation relation;
 
 	check_owner(table);
+	if (get_rel_relkind(table) != RELKIND_RELATION &&
+		get_rel_relkind(table) != RELKIND_PARTITIONED_TABLE)
+		refuse_kind(table, "It is no table.");
 	relation = try_table_open(table, ShareRowExclusiveLock);
 	if (relation == NULL)
 		refuse_missing(table);
@@ -126,10 +130,7 @@ check_kind(Relation relation)
 {
 	const char *detail = NULL;
 
-	if (relation->rd_rel->relkind != RELKIND_RELATION &&
-		relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		detail = "It is no table.";
-	else if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+	if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
 		detail = "It is a temporary table.";
 	else if (IsSystemRelation(relation) ||
 			 RelationGetNamespace(relation) == get_namespace_oid("outbox", true))
@@ -137,9 +138,14 @@ check_kind(Relation relation)
 	else if (relation->rd_rel->relispartition)
 		detail = "It is a partition; the rules of the partitioned table hold for it.";
 	if (detail != NULL)
-		ereport(
-			ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-			errmsg("\"%s\" cannot be a table of an aggregate", RelationGetRelationName(relation)),
+		refuse_kind(RelationGetRelid(relation), detail);
+}
+
+static void
+refuse_kind(Oid table, const char *detail)
+{
+	ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			errmsg("\"%s\" cannot be a table of an aggregate", get_rel_name(table)),
 			errdetail("%s", detail));
 }
 
