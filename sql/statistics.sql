@@ -37,7 +37,7 @@ UPDATE counted.parcel SET version = 99;
 INSERT INTO counted.parcel VALUES (3, 'sent', 5);
 SELECT aggregate, from_state, to_state, transitions FROM outbox.stat_transition WHERE aggregate = 'parcel';
 SELECT aggregate, rule, violations FROM outbox.stat_violation WHERE aggregate = 'parcel' ORDER BY rule COLLATE "C";
-SELECT (regexp_matches(outbox.prometheus(), '^(outbox_(?:transitions|rule_violations)_total)[{]database="regression",(aggregate="parcel".*)$', 'gn')) AS told;
+SELECT (regexp_matches(outbox.prometheus(), '^(outbox_(?:transitions|rule_violations)_total)[{]database="regression",(aggregate="parcel".*)$', 'gn')) AS told ORDER BY 1;
 DROP SCHEMA counted CASCADE;
 
 -- What waits for the broker.
