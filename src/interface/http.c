@@ -8,8 +8,6 @@
  */
 #include "postgres.h"
 
-#include <time.h>
-
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -30,6 +28,7 @@
 #include "infrastructure/postgres/compat.h"
 #include "infrastructure/postgres/endpoint.h"
 #include "infrastructure/postgres/mark.h"
+#include "infrastructure/postgres/monotonic.h"
 #include "infrastructure/postgres/shared.h"
 #include "interface/page.h"
 #include "interface/route.h"
@@ -75,7 +74,6 @@ static void wait_for_work(Endpoint *endpoint);
 static void serve(Endpoint *endpoint);
 static void count(Endpoint *endpoint);
 static void calm_down(Endpoint *endpoint);
-static int64_t now_us(void);
 static const char *state_name(OutboxEndpointState state);
 
 void
@@ -91,7 +89,7 @@ outbox_http_main(Datum arg)
 	for (;;)
 	{
 		mind_signals(&endpoint);
-		if (endpoint.server == NULL && now_us() >= endpoint.retry_at)
+		if (endpoint.server == NULL && outbox_monotonic_us() >= endpoint.retry_at)
 			open_server(&endpoint);
 		wait_for_work(&endpoint);
 		if (endpoint.server != NULL)
@@ -115,7 +113,7 @@ begin(Endpoint *endpoint)
 		proc_exit(0);
 	outbox_mark_begin(OUTBOX_MARK_ENDPOINT, &mark);
 	endpoint->careful = outbox_suspicion_is_careful(&mark.suspicion);
-	endpoint->begun_at = now_us();
+	endpoint->begun_at = outbox_monotonic_us();
 	endpoint->listen = MemoryContextStrdup(TopMemoryContext, outbox_settings.http_listen);
 	endpoint->request =
 		AllocSetContextCreate(TopMemoryContext, "outbox request", ALLOCSET_DEFAULT_SIZES);
@@ -209,8 +207,9 @@ tell_failure(Endpoint *endpoint, const char *address)
 	char reason[OUTBOX_ENDPOINT_TEXT_SIZE];
 
 	snprintf(reason, sizeof(reason), "could not listen at %s: %s", address, strerror(errno));
-	endpoint->retry_at = now_us() + outbox_backoff_delay(++endpoint->attempt, RETRY_FIRST_US,
-														 RETRY_MAX_US, (uint64_t) now_us());
+	endpoint->retry_at = outbox_monotonic_us() +
+						 outbox_backoff_delay(++endpoint->attempt, RETRY_FIRST_US, RETRY_MAX_US,
+											  (uint64_t) outbox_monotonic_us());
 	outbox_endpoint_set_state(OUTBOX_ENDPOINT_UNABLE, reason);
 	if (strcmp(reason, endpoint->reason) != 0)
 		ereport(LOG, (errmsg("HTTP endpoint %s", reason),
@@ -236,7 +235,7 @@ static void
 wait_for_work(Endpoint *endpoint)
 {
 	WaitEvent events[MAX_EVENTS];
-	int64_t now = now_us();
+	int64_t now = outbox_monotonic_us();
 	long timeout;
 
 	if (endpoint->server != NULL)
@@ -252,7 +251,7 @@ serve(Endpoint *endpoint)
 {
 	if (endpoint->careful)
 		outbox_mark_attend(OUTBOX_AT_HAND_REQUEST);
-	outbox_http_server_run(endpoint->server, now_us());
+	outbox_http_server_run(endpoint->server, outbox_monotonic_us());
 	if (endpoint->careful)
 		outbox_mark_attend(OUTBOX_AT_HAND_NOTHING);
 	MemoryContextReset(endpoint->request);
@@ -273,20 +272,10 @@ count(Endpoint *endpoint)
 static void
 calm_down(Endpoint *endpoint)
 {
-	if (!endpoint->careful || now_us() - endpoint->begun_at < STEADY_US)
+	if (!endpoint->careful || outbox_monotonic_us() - endpoint->begun_at < STEADY_US)
 		return;
 	endpoint->careful = false;
 	outbox_mark_clear();
-}
-
-/* A clock that never goes back. */
-static int64_t
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64CONST(1000000) + now.tv_nsec / 1000;
 }
 
 /* outbox.http_state(): one row; all null where the library is not preloaded. */

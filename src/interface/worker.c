@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include "access/xact.h"
@@ -33,6 +32,7 @@
 #include "infrastructure/postgres/identity.h"
 #include "infrastructure/postgres/ledger.h"
 #include "infrastructure/postgres/log.h"
+#include "infrastructure/postgres/monotonic.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/ring.h"
 #include "infrastructure/postgres/schedule.h"
@@ -99,7 +99,6 @@ static TimestampTz find_verified_at(const Worker *worker);
 static void verify_when_asked(Worker *worker);
 static bool fits(const Worker *worker);
 static long ms_until(int64_t wake_at);
-static int64_t now_us(void);
 
 void
 outbox_relay_main(Datum arg)
@@ -120,14 +119,14 @@ outbox_relay_main(Datum arg)
 	take_identity(worker);
 
 	MemoryContextSwitchTo(TopMemoryContext);
-	outbox_caution_begin(&worker->caution, worker->binding.database, now_us());
+	outbox_caution_begin(&worker->caution, worker->binding.database, outbox_monotonic_us());
 	worker->store = outbox_store_create();
 	worker->queue = outbox_queue_open();
 	worker->ledger = outbox_ledger_create(worker->store);
 	outbox_meter_open(
 		&worker->meter,
 		outbox_tally_open(worker->slot, worker->binding.database, worker->binding.uuid),
-		worker->store, worker->identity.ids_from, now_us());
+		worker->store, worker->identity.ids_from, outbox_monotonic_us());
 	outbox_ring_load(&worker->ring, worker->slot);
 	worker->schedule.slot = worker->slot;
 	worker->broker = outbox_nats_broker_create();
@@ -248,7 +247,7 @@ leave(Worker *worker, OutboxSlotState state)
 	if (state == OUTBOX_SLOT_DISABLED && outbox_journal_is_structured())
 		outbox_journal_write(&entry, false);
 	if (worker->relay)
-		outbox_relay_pause(worker->relay, now_us());
+		outbox_relay_pause(worker->relay, outbox_monotonic_us());
 	outbox_shared_leave(worker->slot, state);
 	proc_exit(0);
 }
@@ -262,7 +261,7 @@ mind_signals(Worker *worker)
 		ProcDiePending = false;
 		InterruptPending = false;
 		if (worker->relay)
-			outbox_relay_pause(worker->relay, now_us());
+			outbox_relay_pause(worker->relay, outbox_monotonic_us());
 		proc_exit(0);
 	}
 	CHECK_FOR_INTERRUPTS();
@@ -308,7 +307,7 @@ bind_settings(Worker *worker, bool reconnect)
 	outbox_caution_apply(&worker->caution, &worker->options);
 	if (worker->relay)
 	{
-		outbox_relay_reconfigure(worker->relay, &worker->options, reconnect, now_us());
+		outbox_relay_reconfigure(worker->relay, &worker->options, reconnect, outbox_monotonic_us());
 		outbox_ledger_follow(worker->ledger, worker->binding.stream);
 		return;
 	}
@@ -319,7 +318,7 @@ bind_settings(Worker *worker, bool reconnect)
 	ports.scratch = MemoryContextAllocHuge(TopMemoryContext, ports.scratch_size);
 	worker->relay = MemoryContextAllocZero(TopMemoryContext, sizeof(OutboxRelay));
 	outbox_relay_init(worker->relay, &worker->options, &ports,
-					  (uint64) GetCurrentTimestamp() ^ MyProcPid, now_us());
+					  (uint64) GetCurrentTimestamp() ^ MyProcPid, outbox_monotonic_us());
 }
 
 /* With ids out of order there is no telling which event comes first. */
@@ -352,22 +351,23 @@ turn(Worker *worker)
 		OutboxRelayStep step;
 
 		verify_when_asked(worker);
-		outbox_meter_set_clock(&worker->meter, now_us());
-		step = outbox_relay_step(worker->relay, now_us(), woken);
+		outbox_meter_set_clock(&worker->meter, outbox_monotonic_us());
+		step = outbox_relay_step(worker->relay, outbox_monotonic_us(), woken);
 		entered = outbox_schedule_turn(&worker->schedule, worker->options.poll_interval);
 		timeout = step.busy || entered ? 0 : rest(worker, &step);
 		if (!step.busy)
 		{
-			outbox_bulletin_relay(&worker->bulletin, worker->relay, worker->verification, now_us());
-			outbox_meter_read(&worker->meter, worker->relay, false, now_us());
+			outbox_bulletin_relay(&worker->bulletin, worker->relay, worker->verification,
+								  outbox_monotonic_us());
+			outbox_meter_read(&worker->meter, worker->relay, false, outbox_monotonic_us());
 		}
 		if (outbox_store_is_restored(worker->store))
 			leave(worker, OUTBOX_SLOT_UNKNOWN);
 		if (outbox_relay_stranger(worker->relay) != 0)
 			give_up(worker);
-		else if (now_us() >= worker->housekeeping_at)
+		else if (outbox_monotonic_us() >= worker->housekeeping_at)
 			keep_house(worker);
-		if (outbox_caution_ends(&worker->caution, worker->relay, now_us()))
+		if (outbox_caution_ends(&worker->caution, worker->relay, outbox_monotonic_us()))
 			bind_settings(worker, false);
 	}
 	else
@@ -391,7 +391,7 @@ rest(const Worker *worker, const OutboxRelayStep *step)
 	int64 scheduled = outbox_schedule_rest(&worker->schedule, worker->options.poll_interval);
 	long rest = Min(ms_until(step->wake_at), (long) ((scheduled + 999) / 1000));
 
-	return outbox_meter_rest(&worker->meter, rest, now_us());
+	return outbox_meter_rest(&worker->meter, rest, outbox_monotonic_us());
 }
 
 /* Somebody else is this outbox, too: stands still, and keeps clear of his ids. */
@@ -402,7 +402,7 @@ give_up(Worker *worker)
 
 	outbox_relay_report(worker->relay, &report);
 	strlcpy(worker->fence, report.text, sizeof(worker->fence));
-	outbox_relay_pause(worker->relay, now_us());
+	outbox_relay_pause(worker->relay, outbox_monotonic_us());
 	outbox_transaction_begin();
 	outbox_log_raise_ids(
 		outbox_origin_next_ids(worker->identity.ids_from, outbox_relay_stranger(worker->relay)));
@@ -415,19 +415,19 @@ stand_still(Worker *worker)
 {
 	if (worker->queue != NULL)
 		outbox_postgres_queue.admit(worker->queue, OUTBOX_FATE_OFFLINE);
-	outbox_meter_set_clock(&worker->meter, now_us());
-	outbox_meter_read(&worker->meter, worker->relay, worker->paused, now_us());
-	if (worker->paused)
-		outbox_bulletin_misfit(&worker->bulletin, OUTBOX_CODE_PAUSED, "publishing is paused");
-	else if (worker->fence[0])
-		outbox_bulletin_misfit(&worker->bulletin, OUTBOX_CODE_FENCED, worker->fence);
-	else
+	outbox_meter_set_clock(&worker->meter, outbox_monotonic_us());
+	outbox_meter_read(&worker->meter, worker->relay, worker->paused, outbox_monotonic_us());
+	if (!worker->paused && !worker->fence[0])
+	{
 		outbox_bulletin_misfit(&worker->bulletin, OUTBOX_CODE_SETTINGS, worker->binding.reason);
+		bind_settings(worker, true);
+		return fits(worker) ? 0 : MISFIT_RETRY_MS;
+	}
 	/* A pause and a fence last until they are announced to have changed. */
-	if (worker->paused || worker->fence[0])
-		return outbox_meter_rest(&worker->meter, STANDSTILL_MS, now_us());
-	bind_settings(worker, true);
-	return fits(worker) ? 0 : MISFIT_RETRY_MS;
+	outbox_bulletin_misfit(&worker->bulletin,
+						   worker->paused ? OUTBOX_CODE_PAUSED : OUTBOX_CODE_FENCED,
+						   worker->paused ? "publishing is paused" : worker->fence);
+	return outbox_meter_rest(&worker->meter, STANDSTILL_MS, outbox_monotonic_us());
 }
 
 /*
@@ -447,9 +447,9 @@ keep_house(Worker *worker)
 	if (settled == NULL)
 		return;
 	outbox_ring_turn(&worker->ring, worker->slot, settled, &policy);
-	outbox_relay_check(worker->relay, now_us());
+	outbox_relay_check(worker->relay, outbox_monotonic_us());
 	worker->housekeeping_at =
-		now_us() +
+		outbox_monotonic_us() +
 		Min(Max(policy.retention / HOUSEKEEPING_TURNS, HOUSEKEEPING_MIN_US), HOUSEKEEPING_MAX_US);
 }
 
@@ -462,7 +462,7 @@ find_verified_at(const Worker *worker)
 	outbox_relay_report(worker->relay, &report);
 	if (report.verified_at == 0)
 		return 0;
-	return GetCurrentTimestamp() - (now_us() - report.verified_at);
+	return GetCurrentTimestamp() - (outbox_monotonic_us() - report.verified_at);
 }
 
 /* Begins what outbox.verify asks for. */
@@ -476,7 +476,7 @@ verify_when_asked(Worker *worker)
 	if (asked != worker->verification)
 	{
 		worker->verification = asked;
-		outbox_relay_verify(worker->relay, now_us());
+		outbox_relay_verify(worker->relay, outbox_monotonic_us());
 	}
 }
 
@@ -489,17 +489,7 @@ fits(const Worker *worker)
 static long
 ms_until(int64_t wake_at)
 {
-	int64_t us = wake_at - now_us();
+	int64_t us = wake_at - outbox_monotonic_us();
 
 	return us <= 0 ? 0 : (long) Min((us + 999) / 1000, 60000);
-}
-
-/* A clock that never goes back. */
-static int64_t
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64CONST(1000000) + now.tv_nsec / 1000;
 }

@@ -9,8 +9,6 @@
  */
 #include "postgres.h"
 
-#include <time.h>
-
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "storage/ipc.h"
@@ -21,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "domain/packet.h"
+#include "infrastructure/postgres/monotonic.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
 
@@ -92,7 +91,6 @@ static size_t room_of(int ring);
 static void copy_in(int ring, uint64 at, const char *source, size_t length);
 static void copy_out(int ring, uint64 at, char *target, size_t length);
 static Group *group_at(int ring, uint64 at);
-static int64 now_us(void);
 static int claim(void);
 static void leave(int code, Datum arg);
 static bool peek(void *self, OutboxEvent *event, int64_t *since);
@@ -343,7 +341,7 @@ reserve(int ring, size_t length, uint64 *at)
 	}
 	SpinLockRelease(&target->mutex);
 	if (group != NULL)
-		group->since = now_us();
+		group->since = outbox_monotonic_us();
 	return group;
 }
 
@@ -384,16 +382,6 @@ static Group *
 group_at(int ring, uint64 at)
 {
 	return (Group *) (bytes + ring * ring_size + at % ring_size);
-}
-
-/* The relay's clock. */
-static int64
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64CONST(1000000) + now.tv_nsec / 1000;
 }
 
 static int
