@@ -20,8 +20,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "access/tupconvert.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -33,6 +31,7 @@
 #include "infrastructure/postgres/move.h"
 #include "infrastructure/postgres/root.h"
 #include "infrastructure/postgres/touch.h"
+#include "interface/entity.h"
 #include "interface/judge.h"
 #include "interface/report.h"
 #include "interface/settlement.h"
@@ -53,17 +52,11 @@ static HeapTuple number_new(OutboxRuleSet *set, const TriggerData *trigger);
 static void look_at_new(OutboxRuleSet *set, TupleTableSlot *row);
 static HeapTuple number_changed(OutboxRuleSet *set, const TriggerData *trigger);
 static void keep_id(OutboxJudging *judging);
-static HeapTuple move_entity(OutboxRuleSet *set, const TriggerData *trigger);
 static int64 next_version(OutboxJudging *judging, bool *given);
 static void guard_root(OutboxRuleSet *set, const TriggerData *trigger);
 static void guard_inserted(OutboxJudging *judging, HeapTuple row);
 static void guard_deleted(OutboxJudging *judging, HeapTuple row);
 static void guard_moved(OutboxJudging *judging, HeapTuple old_row, Oid partition);
-static void take_moved(OutboxJudging *judging, HeapTuple old_row, Oid partition);
-static void guard_entity(OutboxRuleSet *set, const TriggerData *trigger);
-static bool take_entity(OutboxJudging *judging, const TriggerData *trigger);
-static bool foresee_version(const OutboxTouch *touch, int64 *version);
-static OutboxTouch *touch_entity(const OutboxRuleSet *set, const char *id, bool written);
 static void follow_root(OutboxJudging *judging);
 static void require_id(const OutboxRuleSet *set, TupleTableSlot *row);
 
@@ -80,7 +73,7 @@ outbox_guard_number(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		return PointerGetDatum(number_new(set, trigger));
 	if (!set->is_root)
-		return PointerGetDatum(move_entity(set, trigger));
+		return PointerGetDatum(outbox_entity_move(set, trigger));
 	return PointerGetDatum(number_changed(set, trigger));
 }
 
@@ -94,7 +87,7 @@ outbox_guard_guard(PG_FUNCTION_ARGS)
 	if (set->is_root)
 		guard_root(set, trigger);
 	else
-		guard_entity(set, trigger);
+		outbox_entity_guard(set, trigger);
 	/* Constraints are immediate: the deferred trigger has come before us. */
 	if (!outbox_touch_is_armed() && outbox_touch_next_due() != NULL)
 		outbox_settlement_run();
@@ -249,16 +242,6 @@ keep_id(OutboxJudging *judging)
 								&(OutboxChange){0});
 }
 
-/* Its move, where it makes one, is an update. */
-static HeapTuple
-move_entity(OutboxRuleSet *set, const TriggerData *trigger)
-{
-	if (!outbox_change_stays(set, trigger->tg_newslot))
-		outbox_move_begin(set->definition->table, outbox_change_id(set, trigger->tg_newslot),
-						  set->table, trigger->tg_trigtuple);
-	return trigger->tg_newtuple;
-}
-
 /* The version of this update, and whether the writer has given it; refuses a stale one. */
 static int64
 next_version(OutboxJudging *judging, bool *given)
@@ -358,116 +341,12 @@ guard_moved(OutboxJudging *judging, HeapTuple old_row, Oid partition)
 	OutboxRuleSet *set = judging->change.set;
 	bool given;
 
-	take_moved(judging, old_row, partition);
+	outbox_judge_take_moved(judging, old_row, partition);
 	if (set->version.number != 0)
 		judging->version = next_version(judging, &given);
 	outbox_judge(judging);
 	follow_root(judging);
 	ExecClearTuple(set->numbered);
-}
-
-/* The old row has the columns of the partition that it came from. */
-static void
-take_moved(OutboxJudging *judging, HeapTuple old_row, Oid partition)
-{
-	TupleTableSlot *slot = judging->change.set->numbered;
-	Relation source = table_open(partition, AccessShareLock);
-	TupleConversionMap *map =
-		convert_tuples_by_name(RelationGetDescr(source), slot->tts_tupleDescriptor);
-
-	if (map != NULL)
-		old_row = execute_attr_map_tuple(old_row, map);
-	table_close(source, AccessShareLock);
-	judging->change.operation = OUTBOX_OPERATION_UPDATE;
-	judging->change.old_row = ExecStoreHeapTuple(old_row, slot, false);
-	judging->change.old_row->tts_tableOid = partition;
-}
-
-static void
-guard_entity(OutboxRuleSet *set, const TriggerData *trigger)
-{
-	OutboxJudging judging = {.change = {.set = set, .old_row = set->none, .new_row = set->none}};
-	const char *before = NULL;
-	const char *after = NULL;
-	OutboxTouch *touch = NULL;
-
-	if (!take_entity(&judging, trigger))
-		return;
-	if (judging.change.operation != OUTBOX_OPERATION_INSERT)
-		before = outbox_change_id(set, judging.change.old_row);
-	if (judging.change.operation != OUTBOX_OPERATION_DELETE)
-		after = outbox_change_id(set, judging.change.new_row);
-	if (before != NULL && (after == NULL || strcmp(before, after) != 0))
-		touch = touch_entity(set, before, false);
-	if (after != NULL)
-		touch = touch_entity(set, after, true);
-	judging.id = judging.change.operation == OUTBOX_OPERATION_DELETE ? before : after;
-	/* A row that belongs to no aggregate tells nothing. */
-	if (judging.id != NULL && set->rules.event_count > 0)
-	{
-		if (set->definition->version_column != NULL)
-			judging.has_version = foresee_version(touch, &judging.version);
-		outbox_judge(&judging);
-	}
-	ExecClearTuple(set->numbered);
-}
-
-/* What has become of the row; false: it leaves its partition, and arrives in another one. */
-static bool
-take_entity(OutboxJudging *judging, const TriggerData *trigger)
-{
-	OutboxRowChange *change = &judging->change;
-	HeapTuple old_row;
-	Oid partition;
-
-	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-	{
-		change->new_row = trigger->tg_trigslot;
-		old_row = outbox_move_arrives(change->set->definition->table,
-									  outbox_change_id(change->set, change->new_row), &partition);
-		if (old_row != NULL)
-			take_moved(judging, old_row, partition);
-		return true;
-	}
-	change->old_row = trigger->tg_trigslot;
-	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-	{
-		change->operation = OUTBOX_OPERATION_DELETE;
-		return !outbox_move_leaves(change->set->table, trigger->tg_trigtuple);
-	}
-	change->operation = OUTBOX_OPERATION_UPDATE;
-	change->new_row = trigger->tg_newslot;
-	return true;
-}
-
-/* The version that the aggregate will have; false: there is none. */
-static bool
-foresee_version(const OutboxTouch *touch, int64 *version)
-{
-	bool raised = outbox_touch_has(touch, OUTBOX_MARK_CHANGED);
-	bool gone = outbox_touch_has(touch, OUTBOX_MARK_GONE);
-
-	*version = touch->version + (raised || gone ? 0 : 1);
-	if (gone)
-		return *version != 0;
-	return raised || outbox_touch_has(touch, OUTBOX_MARK_LOCKED);
-}
-
-/* written: the row is there now, so it needs its root. */
-static OutboxTouch *
-touch_entity(const OutboxRuleSet *set, const char *id, bool written)
-{
-	const OutboxDefinition *definition = set->definition;
-	OutboxTouch *touch = outbox_touch_take(definition->root, definition->aggregate, id);
-
-	outbox_root_lock(touch);
-	if (definition->version_column == NULL && definition->commit.count == 0)
-		return touch;
-	if (written)
-		outbox_touch_set(touch, OUTBOX_MARK_ROOTED);
-	if (!outbox_touch_is_due(touch))
-		outbox_touch_set(touch, OUTBOX_MARK_DUE);
-	return touch;
 }
 
 /* Notes for the commit what has become of the root. */

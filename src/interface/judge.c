@@ -7,8 +7,13 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tupconvert.h"
+#include "executor/executor.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
 
 #include "infrastructure/postgres/statistics.h"
 #include "interface/judge.h"
@@ -82,6 +87,23 @@ outbox_judge_id(OutboxJudging *judging)
 														? change->new_row
 														: change->old_row);
 	return judging->id;
+}
+
+/* The old row has the columns of the partition that it came from. */
+void
+outbox_judge_take_moved(OutboxJudging *judging, HeapTuple old_row, uint32_t partition)
+{
+	TupleTableSlot *slot = judging->change.set->numbered;
+	Relation source = table_open(partition, AccessShareLock);
+	TupleConversionMap *map =
+		convert_tuples_by_name(RelationGetDescr(source), slot->tts_tupleDescriptor);
+
+	if (map != NULL)
+		old_row = execute_attr_map_tuple(old_row, map);
+	table_close(source, AccessShareLock);
+	judging->change.operation = OUTBOX_OPERATION_UPDATE;
+	judging->change.old_row = ExecStoreHeapTuple(old_row, slot, false);
+	judging->change.old_row->tts_tableOid = partition;
 }
 
 OutboxReportBreach

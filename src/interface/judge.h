@@ -32,6 +32,10 @@ extern bool outbox_judge_quietly(OutboxJudging *judging);
 /* The aggregate's id, in the current memory context; it is in the row that was there before. */
 extern const char *outbox_judge_id(OutboxJudging *judging);
 
+/* The change is that of a row which has moved here from another partition. */
+extern void outbox_judge_take_moved(OutboxJudging *judging, struct HeapTupleData *old_row,
+									uint32_t partition);
+
 /* What a report of this row begins with; its constraint is {aggregate}_{suffix}. */
 extern OutboxReportBreach outbox_judge_begin_report(const OutboxRuleSet *set, const char *id,
 													const char *suffix);
