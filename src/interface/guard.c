@@ -46,7 +46,7 @@ PG_FUNCTION_INFO_V1(outbox_guard_truncated);
 
 static TriggerData *take_trigger(FunctionCallInfo fcinfo, const char *function, int fired);
 static void refuse_trigger(const TriggerData *trigger, const char *function)
-	pg_attribute_noreturn();
+	__attribute__((noreturn));
 static OutboxRuleSet *take_rules(const TriggerData *trigger);
 static HeapTuple number_new(OutboxRuleSet *set, const TriggerData *trigger);
 static void look_at_new(OutboxRuleSet *set, TupleTableSlot *row);
