@@ -125,6 +125,8 @@ outbox_guard_truncated(PG_FUNCTION_ARGS)
 	OutboxRuleSet *set = take_rules(trigger);
 
 	outbox_truncate_judge(set->definition, trigger->tg_relation);
+	if (set->is_root)
+		outbox_touch_empty(set->definition->root);
 	return PointerGetDatum(NULL);
 }
 
@@ -362,10 +364,7 @@ follow_root(OutboxJudging *judging)
 							  outbox_judge_id(judging));
 	if (judging->change.operation == OUTBOX_OPERATION_DELETE)
 	{
-		outbox_touch_set(touch, OUTBOX_MARK_GONE);
-		outbox_touch_clear(touch, OUTBOX_MARK_CHANGED);
-		outbox_touch_clear(touch, OUTBOX_MARK_LOCKED);
-		outbox_touch_set_version(touch, judging->has_version ? judging->version : 0);
+		outbox_touch_leave(touch, judging->has_version ? judging->version : 0);
 		return;
 	}
 	outbox_touch_clear(touch, OUTBOX_MARK_GONE);

@@ -152,6 +152,23 @@ outbox_touch_set_version(OutboxTouch *touch, int64_t version)
 	touch->version = version;
 }
 
+void
+outbox_touch_leave(OutboxTouch *touch, int64_t version)
+{
+	outbox_touch_set(touch, OUTBOX_MARK_GONE);
+	outbox_touch_clear(touch, OUTBOX_MARK_CHANGED);
+	outbox_touch_clear(touch, OUTBOX_MARK_LOCKED);
+	outbox_touch_set_version(touch, version);
+}
+
+void
+outbox_touch_empty(uint32_t root)
+{
+	for (int i = 0; i < order_count; i++)
+		if (order[i]->root == root)
+			outbox_touch_leave(order[i], 0);
+}
+
 bool
 outbox_touch_is_due(const OutboxTouch *touch)
 {
