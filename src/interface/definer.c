@@ -33,9 +33,9 @@
 static void take_tables(List *tables);
 static Oid lock_at_once(List *tables);
 static void check_owner(Oid table);
-static void refuse_missing(Oid table) pg_attribute_noreturn();
+static void refuse_missing(Oid table) __attribute__((noreturn));
 static void check_kind(Relation relation);
-static void refuse_kind(Oid table, const char *detail) pg_attribute_noreturn();
+static void refuse_kind(Oid table, const char *detail) __attribute__((noreturn));
 static void split(OutboxNames *columns, const char *names);
 
 /* How often a definition waits for a table without keeping others from writing. */

@@ -46,7 +46,7 @@ PG_FUNCTION_INFO_V1(outbox_guard_truncated);
 
 static TriggerData *take_trigger(FunctionCallInfo fcinfo, const char *function, int fired);
 static void refuse_trigger(const TriggerData *trigger, const char *function)
-	pg_attribute_noreturn();
+	__attribute__((noreturn));
 static OutboxRuleSet *take_rules(const TriggerData *trigger);
 static HeapTuple number_new(OutboxRuleSet *set, const TriggerData *trigger);
 static void look_at_new(OutboxRuleSet *set, TupleTableSlot *row);
@@ -125,6 +125,8 @@ outbox_guard_truncated(PG_FUNCTION_ARGS)
 	OutboxRuleSet *set = take_rules(trigger);
 
 	outbox_truncate_judge(set->definition, trigger->tg_relation);
+	if (set->is_root)
+		outbox_touch_empty(set->definition->root);
 	return PointerGetDatum(NULL);
 }
 
@@ -362,10 +364,7 @@ follow_root(OutboxJudging *judging)
 							  outbox_judge_id(judging));
 	if (judging->change.operation == OUTBOX_OPERATION_DELETE)
 	{
-		outbox_touch_set(touch, OUTBOX_MARK_GONE);
-		outbox_touch_clear(touch, OUTBOX_MARK_CHANGED);
-		outbox_touch_clear(touch, OUTBOX_MARK_LOCKED);
-		outbox_touch_set_version(touch, judging->has_version ? judging->version : 0);
+		outbox_touch_leave(touch, judging->has_version ? judging->version : 0);
 		return;
 	}
 	outbox_touch_clear(touch, OUTBOX_MARK_GONE);

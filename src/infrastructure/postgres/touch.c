@@ -38,12 +38,13 @@ static inline uint32 hash_key(const OutboxTouch *key);
 #include "lib/simplehash.h"
 
 #define VERSION OUTBOX_MARKS /* stands for the version in the journal */
+#define ARMED (OUTBOX_MARKS + 1) /* and this for armed; touch is NULL */
 
 /* A change that was made in a subtransaction. */
 typedef struct Note
 {
 	OutboxTouch *touch;
-	OutboxMark mark; /* or VERSION */
+	OutboxMark mark; /* or VERSION, ARMED */
 	int level;
 	int64 before;
 } Note;
@@ -65,6 +66,7 @@ static void refuse_unsettled(void);
 static void end_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent,
 							   void *arg);
 static void set_level(OutboxTouch *touch, OutboxMark mark, int level);
+static void set_armed(int level);
 static void note(OutboxTouch *touch, OutboxMark mark, int64 before);
 static void keep(Note *made, int level);
 static void undo(const Note *made);
@@ -150,6 +152,23 @@ outbox_touch_set_version(OutboxTouch *touch, int64_t version)
 	touch->version = version;
 }
 
+void
+outbox_touch_leave(OutboxTouch *touch, int64_t version)
+{
+	outbox_touch_set(touch, OUTBOX_MARK_GONE);
+	outbox_touch_clear(touch, OUTBOX_MARK_CHANGED);
+	outbox_touch_clear(touch, OUTBOX_MARK_LOCKED);
+	outbox_touch_set_version(touch, version);
+}
+
+void
+outbox_touch_empty(uint32_t root)
+{
+	for (int i = 0; i < order_count; i++)
+		if (order[i]->root == root)
+			outbox_touch_leave(order[i], 0);
+}
+
 bool
 outbox_touch_is_due(const OutboxTouch *touch)
 {
@@ -170,7 +189,7 @@ outbox_touch_arm(void)
 {
 	if (armed != 0)
 		return false;
-	armed = GetCurrentTransactionNestLevel();
+	set_armed(GetCurrentTransactionNestLevel());
 	return true;
 }
 
@@ -183,7 +202,16 @@ outbox_touch_is_armed(void)
 void
 outbox_touch_disarm(void)
 {
-	armed = 0;
+	set_armed(0);
+}
+
+/* The trigger that a subtransaction has fired is to fire again when that is rolled back. */
+static void
+set_armed(int level)
+{
+	if (armed != level)
+		note(NULL, ARMED, armed);
+	armed = level;
 }
 
 void
@@ -291,8 +319,6 @@ end_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId p
 	}
 	if (event == SUBXACT_EVENT_ABORT_SUB || level <= 2)
 		journal_count = first;
-	if (armed >= level)
-		armed = event == SUBXACT_EVENT_COMMIT_SUB ? level - 1 : 0;
 }
 
 static void
@@ -302,12 +328,22 @@ keep(Note *made, int level)
 	if (made->mark == VERSION)
 		return;
 	made->before = Min(made->before, level - 1);
+	if (made->mark == ARMED)
+	{
+		armed = Min(armed, level - 1);
+		return;
+	}
 	made->touch->levels[made->mark] = Min(made->touch->levels[made->mark], level - 1);
 }
 
 static void
 undo(const Note *made)
 {
+	if (made->mark == ARMED)
+	{
+		armed = (int) made->before;
+		return;
+	}
 	if (made->mark == VERSION)
 		made->touch->version = made->before;
 	else

@@ -47,6 +47,12 @@ extern void outbox_touch_set(OutboxTouch *touch, OutboxMark mark);
 extern void outbox_touch_clear(OutboxTouch *touch, OutboxMark mark);
 extern void outbox_touch_set_version(OutboxTouch *touch, int64_t version);
 
+/* The root was deleted, with this version; 0: without one. */
+extern void outbox_touch_leave(OutboxTouch *touch, int64_t version);
+
+/* All roots of this table were. */
+extern void outbox_touch_empty(uint32_t root);
+
 /* Is it due and not settled since? */
 extern bool outbox_touch_is_due(const OutboxTouch *touch);
 

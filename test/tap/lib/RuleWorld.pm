@@ -189,13 +189,13 @@ sub define_states
 	{
 		my @initial = chance(0.95) ? ('new', grep { chance(0.3) } 'open', 'done') : ();
 		my ($column, $illegal) = @initial ? ('state') : ('state', '22023');
-		($column, $illegal) = ('nope', '42703') if chance(0.05);
+		($column, $illegal) = ('nope', '42703') if !$illegal && chance(0.05);
 		return $self->define("define_lifecycle($name, '$column', @{[ texts(@initial) ]})", "define_lifecycle(@{[ quoted($illegal) ]}, $name, '$column', @{[ texts(@initial) ]})");
 	}
 	my ($from, $to, $action) = (any(@states), any(@states), any(undef, 'moved', 'went'));
 	my ($guard, $illegal) = chance(0.7) ? () : @{ root_condition($a) };
-	($to, $illegal) = ('nowhere', '22P02') if $a->{enum} && chance(0.05);
-	($action, $illegal) = ('a b', '22023') if chance(0.03);
+	($to, $illegal) = ('nowhere', '22P02') if !$illegal && $a->{enum} && chance(0.05);
+	($action, $illegal) = ('a b', '22023') if !$illegal && chance(0.03);
 	my $rest = join ', ', map { quoted($_) } $from, $to, $action, $guard;
 	return $self->define("define_transition($name, $rest)", "define_transition(@{[ quoted($illegal) ]}, $name, $rest)");
 }
