@@ -13,7 +13,9 @@ static const char replay[] = "Outbox-Replay:";
 
 static void change(OutboxTally *tally, uint16_t type);
 static bool adds_up(const OutboxTallyBook *book);
-static bool is_counted(const OutboxTally *tally, const OutboxSlot *slot, int64_t created);
+static bool knows(const OutboxTallyRanges *ranges, uint64_t sequence, int64_t created);
+static void note_place(OutboxTallyRanges *ranges, const OutboxSlot *slot, int64_t created);
+static void cut_off(OutboxTallyRanges *ranges, uint64_t sequence);
 static void time_event(OutboxTallyCounts *counts, int64_t latency);
 static int bucket_of(uint64_t latency);
 static uint32_t hash(const char *aggregate, const char *action);
@@ -44,8 +46,9 @@ outbox_tally_resume(OutboxTally *tally, int64_t now)
 	tally->change_count = 0;
 	memset(tally->changed, 0, sizeof(tally->changed));
 	memset(tally->places, 0, sizeof(tally->places));
-	tally->before = book->upto;
-	tally->before_created = book->created;
+	if (book->ranges.count < 0 || book->ranges.count > OUTBOX_TALLY_RANGES)
+		sound = false;
+	tally->before = book->ranges;
 	for (int i = 1; sound && i < book->type_count; i++)
 	{
 		const OutboxTallyType *type = &book->types[i];
@@ -56,7 +59,8 @@ outbox_tally_resume(OutboxTally *tally, int64_t now)
 	}
 	if (!sound)
 	{
-		tally->before = book->upto = 0;
+		memset(&book->ranges, 0, sizeof(book->ranges));
+		tally->before = book->ranges;
 		outbox_tally_clear(tally, now);
 		return false;
 	}
@@ -91,10 +95,9 @@ outbox_tally_stored(OutboxTally *tally, const OutboxSlot *slot, int64_t created,
 	int64_t clock = now + tally->clock;
 
 	counts->duplicates += slot->duplicate;
-	if (is_counted(tally, slot, created))
+	if ((slot->recalled || slot->duplicate) && knows(&tally->before, slot->sequence, created))
 		return;
-	book->upto = slot->sequence;
-	book->created = created;
+	note_place(&book->ranges, slot, created);
 	counts->published++;
 	counts->bytes += slot->bytes;
 	type->published++;
@@ -164,12 +167,66 @@ adds_up(const OutboxTallyBook *book)
 	return published == book->counts.published && refused == book->counts.refused;
 }
 
-/* By a relay before this one. */
+/* Was that counted by a relay before this one? */
 static bool
-is_counted(const OutboxTally *tally, const OutboxSlot *slot, int64_t created)
+knows(const OutboxTallyRanges *ranges, uint64_t sequence, int64_t created)
 {
-	return (slot->recalled || slot->duplicate) && slot->sequence <= tally->before &&
-		   created == tally->before_created;
+	uint64_t lowest = UINT64_MAX;
+
+	if (created != ranges->created)
+		return false;
+	for (int i = 0; i < ranges->count; i++)
+	{
+		const OutboxTallyRange *range = &ranges->ranges[i];
+
+		if (sequence >= range->first && sequence <= range->last)
+			return true;
+		if (range->first < lowest)
+			lowest = range->first;
+	}
+	return ranges->forgotten && sequence < lowest;
+}
+
+static void
+note_place(OutboxTallyRanges *ranges, const OutboxSlot *slot, int64_t created)
+{
+	if (created != ranges->created)
+		memset(ranges, 0, sizeof(*ranges));
+	ranges->created = created;
+	if (ranges->count > 0 && slot->sequence == ranges->ranges[ranges->count - 1].last + 1)
+	{
+		ranges->ranges[ranges->count - 1].last++;
+		return;
+	}
+	if (!slot->recalled && !slot->duplicate)
+		cut_off(ranges, slot->sequence);
+	if (ranges->count == OUTBOX_TALLY_RANGES)
+	{
+		memmove(&ranges->ranges[0], &ranges->ranges[1],
+				sizeof(OutboxTallyRange) * (OUTBOX_TALLY_RANGES - 1));
+		ranges->count--;
+		ranges->forgotten = true;
+	}
+	ranges->ranges[ranges->count++] = (OutboxTallyRange){slot->sequence, slot->sequence};
+}
+
+/* Something new stands here: what was here or behind it is lost. */
+static void
+cut_off(OutboxTallyRanges *ranges, uint64_t sequence)
+{
+	int kept = 0;
+
+	for (int i = 0; i < ranges->count; i++)
+	{
+		OutboxTallyRange range = ranges->ranges[i];
+
+		if (range.first >= sequence)
+			continue;
+		if (range.last >= sequence)
+			range.last = sequence - 1;
+		ranges->ranges[kept++] = range;
+	}
+	ranges->count = kept;
 }
 
 /* A clock that was set back may give a latency below 0. */

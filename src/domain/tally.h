@@ -7,11 +7,11 @@
  * there is room for OUTBOX_TALLY_TYPES; all others count as one, the *other* type.
  *
  * A relay that ends without a chance to write down how far it was leaves events that
- * the next one settles again.  Those that the book has counted already stand in the
- * stream at or below the place that the book counted last, and are not sent again, or
- * answered as duplicates: that tells them, so each event is counted once.  Where others
- * write to the relay's own stream, events may stand there out of order, and then some
- * may not be counted.
+ * the next one settles again: found in the stream and not sent again, or answered as
+ * duplicates.  So the book knows the places in the stream that it counted last, as
+ * *ranges* of sequences, and none of these is counted again.  There is room for so many
+ * ranges that one ends only where something else stands in between: what is older than
+ * all of them is taken for counted.
  *
  * *Latency* is the time from emit to the acknowledgement, and so includes the rest of
  * the event's transaction.
@@ -67,11 +67,27 @@ typedef struct OutboxTallyCounts
 	uint64_t latencies[OUTBOX_TALLY_BUCKETS]; /* see outbox_tally_bound */
 } OutboxTallyCounts;
 
+#define OUTBOX_TALLY_RANGES 32
+
+typedef struct OutboxTallyRange
+{
+	uint64_t first;
+	uint64_t last;
+} OutboxTallyRange;
+
+/* What was counted last, in that order. */
+typedef struct OutboxTallyRanges
+{
+	int64_t created; /* which stream it is about */
+	int32_t count;
+	bool forgotten; /* there were more */
+	OutboxTallyRange ranges[OUTBOX_TALLY_RANGES];
+} OutboxTallyRanges;
+
 typedef struct OutboxTallyBook
 {
 	OutboxTallyCounts counts;
-	uint64_t upto; /* the event counted last stands there in the stream */
-	int64_t created; /* which stream that is */
+	OutboxTallyRanges ranges;
 	int32_t type_count; /* with the other type, which is the first */
 	OutboxTallyType types[OUTBOX_TALLY_TYPES + 1];
 } OutboxTallyBook;
@@ -81,8 +97,7 @@ typedef struct OutboxTallyBook
 typedef struct OutboxTally
 {
 	OutboxTallyBook book;
-	uint64_t before; /* the book's upto and created when it was resumed */
-	int64_t before_created;
+	OutboxTallyRanges before; /* the book's when it was resumed */
 	int64_t clock; /* what to add to the relay's time to have that since 1970 */
 	int change_count; /* types that changed since somebody looked */
 	uint16_t changes[OUTBOX_TALLY_TYPES + 1];

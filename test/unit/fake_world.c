@@ -209,7 +209,7 @@ copy_book(OutboxTallyBook *to, const OutboxTallyBook *from)
 void
 world_clear_tally(void)
 {
-	world.tally.book.upto = 0;
+	memset(&world.tally.book.ranges, 0, sizeof(world.tally.book.ranges));
 	outbox_tally_clear(&world.tally, 0);
 	copy_book(&world.kept, &world.tally.book);
 }

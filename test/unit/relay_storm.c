@@ -320,8 +320,8 @@ check_end(void)
 	bool contiguous = plan->fenced && !plan->intruders && !plan->holes && !plan->switches;
 	bool regained = contiguous && plan->losses && !plan->remakes && !plan->removals &&
 					!plan->past && !plan->purges && (!plan->poison || world.lives == 1);
-	bool counted = plan->fenced && !plan->switches && !plan->losses && !plan->past &&
-				   !plan->intruders && !world.renamed;
+	bool counted =
+		plan->fenced && !plan->switches && !plan->losses && !plan->past && !world.renamed;
 
 	world_bury_relay();
 	storm_check_presence();

@@ -215,6 +215,63 @@ what_an_earlier_relay_has_counted_is_not_counted_again(void **state)
 }
 
 static void
+recall(uint64_t sequence)
+{
+	OutboxSlot slot = slot_of("order", "placed", sequence);
+
+	slot.recalled = true;
+	outbox_tally_stored(&tally, &slot, STREAM, 1);
+}
+
+/* What was sent by a relay that was killed may arrive late, among what the next one sent. */
+static void
+what_stands_between_counted_ones_is_counted(void **state)
+{
+	(void) state;
+	stored("placed", 1, 1);
+	stored("placed", 3, 1);
+	start_again();
+	recall(3);
+	recall(2);
+	recall(1);
+	assert_int_equal(tally.book.counts.published, 3);
+	start_again();
+	for (uint64_t i = 1; i <= 3; i++)
+		recall(i);
+	assert_int_equal(tally.book.counts.published, 3);
+}
+
+static void
+what_is_older_than_all_that_is_known_is_taken_for_counted(void **state)
+{
+	const uint64_t many = OUTBOX_TALLY_RANGES + 5;
+
+	(void) state;
+	for (uint64_t i = 1; i <= many; i++)
+		stored("placed", 2 * i, 1);
+	start_again();
+	for (uint64_t i = 1; i <= 2 * many; i++)
+		recall(i);
+	/* The odd ones that stand between known ones are new. */
+	assert_int_equal(tally.book.counts.published, many + OUTBOX_TALLY_RANGES - 1);
+}
+
+static void
+what_is_stored_anew_in_a_stream_that_was_set_back_is_counted(void **state)
+{
+	(void) state;
+	for (uint64_t i = 1; i <= 10; i++)
+		stored("placed", i, 1);
+	stored("placed", 6, 1);
+	start_again();
+	recall(5);
+	recall(6);
+	assert_int_equal(tally.book.counts.published, 11);
+	recall(7);
+	assert_int_equal(tally.book.counts.published, 12);
+}
+
+static void
 what_this_relay_recalls_is_counted(void **state)
 {
 	OutboxSlot recalled;
@@ -293,6 +350,10 @@ main(void)
 		cmocka_unit_test_setup(latencies_fall_into_buckets, set_up),
 		cmocka_unit_test_setup(copies_are_not_timed, set_up),
 		cmocka_unit_test_setup(what_an_earlier_relay_has_counted_is_not_counted_again, set_up),
+		cmocka_unit_test_setup(what_stands_between_counted_ones_is_counted, set_up),
+		cmocka_unit_test_setup(what_is_older_than_all_that_is_known_is_taken_for_counted, set_up),
+		cmocka_unit_test_setup(what_is_stored_anew_in_a_stream_that_was_set_back_is_counted,
+							   set_up),
 		cmocka_unit_test_setup(what_this_relay_recalls_is_counted, set_up),
 		cmocka_unit_test_setup(a_book_is_resumed, set_up),
 		cmocka_unit_test_setup(what_is_no_book_is_cleared, set_up),
