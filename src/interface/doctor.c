@@ -29,7 +29,7 @@ typedef struct Examination
 	ReturnSetInfo *result;
 	bool stream_seen;
 	Datum values[OUTBOX_CHECK_ARGUMENTS];
-	char nulls[OUTBOX_CHECK_ARGUMENTS];
+	char nulls[OUTBOX_CHECK_ARGUMENTS + 1]; /* a string */
 } Examination;
 
 PG_FUNCTION_INFO_V1(outbox_doctor);
