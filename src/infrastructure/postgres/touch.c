@@ -35,7 +35,13 @@ typedef struct TouchEntry
 
 static inline uint32 hash_key(const OutboxTouch *key);
 
+/* PostgreSQL 15's shadows a variable. */
+#pragma GCC diagnostic push
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wshadow=compatible-local"
+#endif
 #include "lib/simplehash.h"
+#pragma GCC diagnostic pop
 
 #define VERSION OUTBOX_MARKS /* stands for the version in the journal */
 #define ARMED (OUTBOX_MARKS + 1) /* and this for armed; touch is NULL */
