@@ -51,6 +51,7 @@ static OutboxRuleSet *take_rules(const TriggerData *trigger);
 static HeapTuple number_new(OutboxRuleSet *set, const TriggerData *trigger);
 static void look_at_new(OutboxRuleSet *set, TupleTableSlot *row);
 static HeapTuple number_changed(OutboxRuleSet *set, const TriggerData *trigger);
+static void foresee_change(OutboxJudging *judging);
 static void keep_id(OutboxJudging *judging);
 static int64 next_version(OutboxJudging *judging, bool *given);
 static void guard_root(OutboxRuleSet *set, const TriggerData *trigger);
@@ -223,15 +224,36 @@ number_changed(OutboxRuleSet *set, const TriggerData *trigger)
 		keep_id(&judging);
 		outbox_move_begin(set->definition->table, outbox_change_id(set, judging.change.new_row),
 						  set->table, trigger->tg_trigtuple);
+		foresee_change(&judging);
 	}
 	else if (set->judges_before)
 	{
 		outbox_judge(&judging);
 		follow_root(&judging);
 	}
+	else
+		foresee_change(&judging);
 	if (judging.change.new_row == set->numbered)
 		ExecClearTuple(set->numbered);
 	return row;
+}
+
+/*
+ * It is judged and followed after it is written.  Where entities are changed by the same
+ * statement, their triggers may come first, and tell the version that the root has by then.
+ */
+static void
+foresee_change(OutboxJudging *judging)
+{
+	const OutboxRuleSet *set = judging->change.set;
+	OutboxTouch *touch;
+
+	if (!set->follows || !judging->has_version)
+		return;
+	touch = outbox_touch_take(set->definition->root, set->definition->aggregate,
+							  outbox_judge_id(judging));
+	if (outbox_touch_has(touch, OUTBOX_MARK_CHANGED))
+		outbox_touch_set_version(touch, judging->version);
 }
 
 /* Where a row arrives it is known by its id: that has to be the same. */
