@@ -2,12 +2,13 @@
 # transactions, and of a single one.
 use strict;
 use warnings;
+use List::Util qw(max);
 use OutboxBench;
 use OutboxBroker;
 use OutboxTest;
 
-use constant DEEP => 4 * EVENTS;
-use constant SHALLOW => EVENTS / 4;
+use constant DEEP => $ENV{DEEP} || 5 * EVENTS;
+use constant SHALLOW => $ENV{SHALLOW} || EVENTS / 2;
 
 my $broker = OutboxBroker->new->start;
 my $node = new_bench($broker);
@@ -17,16 +18,17 @@ sub pass
 {
 	my ($count, $size) = @_;
 	fill($node, $count, { size => $size });
-	my @took = drain($node, $count);
+	my @took = drain($node, $count, { watch => \&memory_of });
 	# So that the stream's size is no part of it.
 	$broker->stream('purge', 'OUTBOX_postgres');
 	query($node, 'TRUNCATE outbox.event; VACUUM');
 	return @took;
 }
 
-my %took = rounds(shallow => sub { pass(SHALLOW, 10) }, deep => sub { pass(DEEP, 10) }, single => sub { pass(DEEP, DEEP) });
+my %took = rounds(shallow => sub { pass(SHALLOW, 10) }, deep => sub { pass(DEEP, 10) }, single => sub { pass(DEEP, DEEP) }, most => 2);
 report('drain_deep', 'events/s', map { $took{$_}[0] } qw(deep shallow));
 report('drain_single', 'events/s', map { $took{$_}[0] } qw(single shallow));
 report('drain_deep_cpu', 's/100k', map { $took{$_}[1] } qw(deep shallow));
 report('drain_single_cpu', 's/100k', map { $took{$_}[1] } qw(single shallow));
+report_limit('memory_deep', 'MB', [ map { max($took{deep}[2][$_], $took{single}[2][$_]) } 0 .. $#{ $took{deep}[2] } ], 32);
 $node->stop;

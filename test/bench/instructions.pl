@@ -1,105 +1,63 @@
-# The same costs as rules.pl, and what an event costs its transaction, as instructions
-# that callgrind counts: they do not depend on what else the machine does.
+# The CPU of an event beside its business transaction, in instructions, which do not
+# depend on what else the machine does; compared with an insert into the smallest table
+# that makes an outbox.
 #
-# The server is one process here, without a launcher that would give databases their slots
-# (max_worker_processes: as few as there can be), and ends a dump after each statement.
+# The server runs in valgrind's callgrind; what a backend executes for TRANSACTIONS more
+# than in a first run is what they cost.
 use strict;
 use warnings;
 use IPC::Run;
+use List::Util qw(max);
+use Time::HiRes qw(sleep time);
+use PostgreSQL::Test::Utils;
 use OutboxBench;
 use OutboxBroker;
 use OutboxTest;
-use OutboxTwins;
-use PostgreSQL::Test::Utils;
 
-use constant TRANSACTIONS => 300;
+use constant TRANSACTIONS => $ENV{TRANSACTIONS} || 400;
 
-my %rows = (single => 200, single_event => 200, lines => 100);
-my $change = 'UPDATE bare.quiet SET total = total + 1 WHERE id = i';
-my $document = "jsonb_build_object('id', i, 'total', 42.50, 'currency', 'EUR', 'lines', jsonb_build_array(1, 2, 3))";
-my %emits = (
-	none => $change,
-	ours => "$change; PERFORM outbox.emit('order', i::text, 'placed', $document)",
-	minimal => "$change; INSERT INTO minimal (topic, payload) VALUES ('order.placed', $document)",
-	usual => "$change; INSERT INTO usual (aggregate, aggregate_id, type, payload) VALUES ('order', i::text, 'placed', $document)");
-my $outboxes = <<'SQL';
-CREATE TABLE minimal (id bigserial PRIMARY KEY, topic text NOT NULL, payload jsonb NOT NULL);
-CREATE TABLE usual (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), aggregate text NOT NULL, aggregate_id text NOT NULL, type text NOT NULL,
-	payload jsonb NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), published_at timestamptz);
-CREATE INDEX ON usual (created_at) WHERE published_at IS NULL;
-SQL
-
-if (system('valgrind --version > /dev/null 2>&1') != 0)
-{
-	print "# valgrind is not installed\n";
-	exit 0;
-}
 my $broker = OutboxBroker->new->start;
-my $node = new_bench($broker);
-query($node, $_) foreach $outboxes, map { twin_tables($_) } TWINS;
+my $node = new_bench($broker, conf => "outbox.enabled = off\nautovacuum = off\nlog_disconnections = on\nlog_line_prefix = '%p %a '");
+make_shop($node);
 $node->stop;
 
-my @statements; # what is run, in this order
-my %place; # of what is counted
-foreach my $case (CASES)
-{
-	foreach my $twin (TWINS)
-	{
-		my $count = $rows{$case} // 1_000;
-		# the first run makes what a session makes once
-		push @statements, preparation($case, $twin, $count), statement($case, $twin, $count) foreach 1 .. 2;
-		$place{$case}{$twin} = { at => $#statements, count => $count };
-	}
-}
-push @statements, preparation('single', 'bare', TRANSACTIONS);
-foreach my $name (sort keys %emits)
-{
-	push @statements, loop($emits{$name}) foreach 1 .. 2;
-	$place{emit}{$name} = { at => $#statements, count => TRANSACTIONS };
-}
+my $folder = PostgreSQL::Test::Utils::tempdir();
+my $log = $node->logfile;
+my $server = IPC::Run::start([ 'valgrind', '--tool=callgrind', '--trace-children=yes', "--callgrind-out-file=$folder/%p", 'postgres', '-D', $node->data_dir ], '<', '/dev/null', '>>', $log, '2>>', $log);
+# A server that is killed leaves no trace, but neither does it stay.
+END { $server->signal('QUIT') if $server }
+eventually('the server answers', sub { (try_query($node, 'SELECT 1'))[0] });
 
-my @counted = count(@statements);
-foreach my $case (CASES)
-{
-	my %cost = costs($case, 'bare');
-	report("rules_${case}_instructions", 'instructions/row', [ $cost{ours} ], [ $cost{plpgsql} ]);
-}
-my %cost = costs('emit', 'none');
-report("emit_instructions_$_", 'instructions', [ $cost{ours} ], [ $cost{$_} ]) foreach qw(minimal usual);
+my $runs = 0;
 
-sub loop
-{
-	my ($body) = @_;
-	return "DO \$\$ BEGIN FOR i IN 1 .. @{[ TRANSACTIONS ]} LOOP $body; COMMIT; END LOOP; END \$\$";
-}
-
-# What each of a case's takes beyond the one without.
-sub costs
-{
-	my ($case, $without) = @_;
-	my %places = %{ $place{$case} };
-	my %took = map { ($_ => $counted[ $places{$_}{at} ] / $places{$_}{count}) } keys %places;
-	return map { ($_ => $took{$_} - $took{$without}) } keys %took;
-}
-
-# Instructions of each statement.
-sub count
-{
-	my @run = @_;
-	my $folder = PostgreSQL::Test::Utils::tempdir();
-	my $input = join '', map { s/\n/ /gr . "\n" } @run;
-	my ($postgres) = grep { -x } map { "$_/postgres" } split /:/, $ENV{PATH};
-	my $said;
-	IPC::Run::run([ qw(valgrind --quiet --tool=callgrind --dump-before=ReadyForQuery), "--callgrind-out-file=$folder/counts", $postgres, '--single',
-			'-D', $node->data_dir, qw(-c synchronous_commit=off -c autovacuum=off -c max_worker_processes=1 postgres) ],
-		'<', \$input, '>&', \$said) or die $said;
-	die $said if $said =~ /ERROR|FATAL/;
-	return map { instructions("$folder/counts." . ($_ + 2)) } 0 .. $#run;
-}
-
+# Instructions of the backend that runs so many transactions.  pgbench has two: one
+# looks around, the other works.
 sub instructions
 {
-	my ($file) = @_;
-	my ($total) = slurp_file($file) =~ /^totals: (\d+)/m or die "$file tells no total";
-	return $total;
+	my ($kind, $count) = @_;
+	my $end = time() + 120;
+	local $ENV{PGAPPNAME} = 'run' . ++$runs;
+	pgbench($node, business($kind), 1, 0, '-t', $count);
+	while (time() < $end)
+	{
+		my $said = slurp_file($log);
+		my @collected = map { $said =~ /^==$_== Collected : (\d+)/m } $said =~ /^(\d+) $ENV{PGAPPNAME} LOG: +disconnection/mg;
+		return max(@collected) if @collected == 2;
+		sleep 0.1;
+	}
+	die 'valgrind does not tell';
 }
+
+sub cost
+{
+	my ($kind) = @_;
+	return (instructions($kind, 2 * TRANSACTIONS) - instructions($kind, TRANSACTIONS)) / TRANSACTIONS;
+}
+
+instructions('emit', TRANSACTIONS);
+my %took = rounds(map({ my $kind = $_; ($kind => sub { cost($kind) }) } qw(base emit minimal usual nothing)), most => 1);
+my %above = map { my $kind = $_; ($kind => [ map { $took{$kind}[0][$_] - $took{base}[0][$_] } 0 .. $#{ $took{base}[0] } ]) } qw(emit minimal usual nothing);
+report("instructions_$_", 'instructions', $above{emit}, $above{$_}) foreach qw(minimal usual nothing);
+$server->signal('INT');
+$server->finish;
+undef $server;

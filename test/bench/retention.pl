@@ -11,7 +11,7 @@ use OutboxBroker;
 use OutboxTest;
 
 use constant RETENTION => 4; # seconds
-use constant PASSES => $ENV{PASSES} || 12; # how many retentions a run lasts
+use constant PASSES => $ENV{PASSES} || 6; # how many retentions a run lasts
 
 my $broker = OutboxBroker->new->start;
 my $node = new_bench($broker, conf => "outbox.retention = '@{[ RETENTION ]}s'\noutbox.hold_time = 0");
@@ -59,7 +59,7 @@ sub dump_slowly
 	return $session;
 }
 
-my %sizes = rounds(plain => sub { pass() }, dump => sub { pass(\&dump_slowly, \&close_session) }, reader => sub { pass(\&read_long, \&close_session) });
+my %sizes = rounds(plain => sub { pass() }, dump => sub { pass(\&dump_slowly, \&close_session) }, reader => sub { pass(\&read_long, \&close_session) }, most => $ENV{PASSES} ? 5 : 1);
 report("size_$_", 'MB', $sizes{$_}[2], $sizes{$_}[0]) foreach qw(plain dump reader);
 report("size_during_$_", 'MB', $sizes{$_}[1], $sizes{$_}[0]) foreach qw(dump reader);
 $node->stop;

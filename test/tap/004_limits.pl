@@ -36,7 +36,7 @@ drained($node, 'JetStream is enabled, and the event is published');
 my $strict = make_database('strict', 'outbox.stream_create = off', 'outbox.on_refusal = skip');
 ok((emit($strict, $_, 100))[0], "event $_ waits") foreach 1 .. 3;
 my $status = state_is($node, 'misconfigured', 'no stream, and none may be made', $strict, reason => qr/stream "OUTBOX_strict" does not exist/, backlog => 3);
-like($status->{hint}, qr/Repair what the reason names/, 'with what to do');
+like($status->{hint}, qr/Create stream OUTBOX_strict/, 'with what to do');
 $broker->stream('create', 'OUTBOX_strict', 'elsewhere.>');
 state_is($node, 'misconfigured', 'a stream for other subjects', $strict, reason => qr/does not capture/);
 $broker->stream('delete', 'OUTBOX_strict');

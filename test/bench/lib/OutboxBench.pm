@@ -11,6 +11,7 @@ package OutboxBench;
 use strict;
 use warnings;
 use Exporter 'import';
+use File::Basename qw(dirname);
 use IPC::Run;
 use List::Util qw(max min);
 use POSIX ();
@@ -21,9 +22,10 @@ use Time::HiRes qw(sleep time);
 use OutboxBroker;
 use OutboxTest;
 
-our @EXPORT = qw(new_bench rounds report fill drain log_size median open_session ask_session close_session EVENTS);
+our @EXPORT = qw(new_bench rounds report report_limit fill drain pgbench run_program build_program stream_for raw_rate make_shop business log_size
+  cpu_of switches_of memory_of median open_session ask_session close_session EVENTS);
 
-use constant EVENTS => $ENV{EVENTS} || 1_000_000;
+use constant EVENTS => $ENV{EVENTS} || 200_000;
 use constant ROUNDS => $ENV{ROUNDS} || 5;
 use constant PATIENCE => 900;
 
@@ -54,12 +56,14 @@ CONF
 
 # Measures each thing once a round, in turns; the order changes from round to round.
 # What a thing returns is a list; returns for each a list of what the rounds gave.
+# "most": as many rounds, at most, where one takes long.
 sub rounds
 {
 	my (%measures) = @_;
+	my $rounds = min(ROUNDS, delete $measures{most} // ROUNDS);
 	my @names = sort keys %measures;
 	my %results;
-	foreach my $round (1 .. ROUNDS)
+	foreach my $round (1 .. $rounds)
 	{
 		foreach my $name ($round % 2 ? @names : reverse @names)
 		{
@@ -105,32 +109,167 @@ END \$\$;
 SQL
 }
 
-# Publishes what waits in a paused database; returns events per second, and the
-# relay's seconds of CPU per 100,000.
-sub drain
+# The value's baseline is a limit.
+sub report_limit
 {
-	my ($node, $count, $where) = @_;
-	my $sequence = sub { (try_query($node, 'SELECT last_sequence FROM outbox.stat_relay', $where))[1] || 0 };
-	my $target = query($node, 'SELECT stream_sequence FROM outbox.cursor', $where) + $count;
-	query($node, 'SELECT outbox.resume()', $where);
-	my $begin = time();
-	until ($sequence->() >= $target)
-	{
-		die 'not drained in time' if time() > $begin + PATIENCE;
-		sleep 0.02;
-	}
-	my $took = time() - $begin;
-	my $cpu = cpu_of(relay_pid($node, $where));
-	query($node, 'SELECT outbox.pause()', $where);
-	return ($count / $took, $cpu / $count * 100_000);
+	my ($name, $unit, $values, $limit) = @_;
+	report($name, $unit, $values, [ map { $limit } @$values ]);
 }
 
-# Seconds of CPU that a process has used.
+# A program of this folder, built once.
+sub build_program
+{
+	my ($name) = @_;
+	my $program = PostgreSQL::Test::Utils::tempdir() . "/$name";
+	my $folder = dirname(__FILE__) . '/..';
+	system('gcc', '-O2', '-Wall', '-o', $program, "$folder/$name.c", "-I$ENV{PG_INCLUDE}", '-lnats', '-lpq', '-lpthread') == 0 or die "$name.c does not build";
+	return $program;
+}
+
+# What a program of numbers prints.
+sub run_program
+{
+	my (@command) = @_;
+	my ($out, $err) = ('', '');
+	IPC::Run::run(\@command, '<', '/dev/null', '>', \$out, '2>', \$err) or die "@command: $err";
+	return split ' ', $out;
+}
+
+# A stream for baselines, like the one that a relay makes.
+sub stream_for
+{
+	my ($broker, $name) = @_;
+	$broker->stream('create', uc $name, "$name.>", 'duplicates=120000');
+}
+
+# Messages per second, and seconds of CPU per 100,000, of raw publishing.
+sub raw_rate
+{
+	my ($program, $broker, $way, $shape, $count) = @_;
+	my @took = run_program($program, $broker->url, 'raw.made', $way, $shape, $count, 1000);
+	$broker->stream('purge', 'RAW');
+	return @took;
+}
+
+# Publishes what waits in paused databases, "count" in each.  Returns events per
+# second, all together, since the first were under way, and of the first database's
+# relay the seconds of CPU per 100,000; "watch": and what it says of the relay's pid,
+# the most of all that it says meanwhile.
+sub drain
+{
+	my ($node, $count, @where) = @_;
+	@where = ({}) unless @where;
+	my $program = build_program('watch');
+	my ($out, $err, $most, $pid) = ('', '', 0, undef);
+	my $run = IPC::Run::start([ $program, $count, map { $node->connstr($_->{database} // 'postgres') } @where ], '>', \$out, '2>', \$err);
+	IPC::Run::pump($run) until $out =~ /ready/ || $err;
+	query($node, 'SELECT outbox.resume()', $_) foreach @where;
+	if (my $watch = $where[0]{watch})
+	{
+		until ($out =~ /ready\n./ || $err)
+		{
+			sleep 0.05;
+			$pid ||= relay_pid($node, $where[0]);
+			$most = max($most, $watch->($pid)) if $pid;
+			IPC::Run::pump_nb($run);
+		}
+	}
+	IPC::Run::finish($run) or die "not drained: $err";
+	my ($rate) = $out =~ /ready\n([\d.]+)/ or die "not drained: $out";
+	my $cpu = cpu_of(relay_pid($node, $where[0]));
+	query($node, 'SELECT outbox.pause()', $_) foreach @where;
+	return ($rate, $cpu / $count * 100_000, $where[0]{watch} ? $most : ());
+}
+
+# Tables for a business transaction: an order is inserted and an account changed.  And
+# for events the minimal table that makes an outbox, and the usual one.
+sub make_shop
+{
+	my ($node) = @_;
+	query($node, <<'SQL');
+CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer bigint NOT NULL, total numeric NOT NULL, placed_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE account (id bigint PRIMARY KEY, balance numeric NOT NULL) WITH (fillfactor = 70);
+INSERT INTO account SELECT i, 0 FROM generate_series(1, 10000) i;
+CREATE TABLE minimal (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject text NOT NULL, payload jsonb NOT NULL);
+CREATE TABLE usual (id uuid DEFAULT gen_random_uuid() PRIMARY KEY, aggregate_type text NOT NULL, aggregate_id text NOT NULL, type text NOT NULL,
+	payload jsonb NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), published_at timestamptz);
+CREATE INDEX ON usual (created_at) WHERE published_at IS NULL;
+SQL
+}
+
+# The transaction, with an event of this kind: base (none), emit, minimal, usual, or
+# nothing: a statement that does nothing, to see what the round trip alone costs.
+sub business
+{
+	my ($kind) = @_;
+	my $payload = '{"id": 12345678, "customer": 4711, "total": 99.50, "items": [' . join(', ', map { qq({"sku": "article-$_", "quantity": $_}) } 1 .. 5) . ']}';
+	my %event = (
+		base => '',
+		nothing => 'SELECT 1;',
+		emit => "SELECT outbox.emit('order', :a::text, 'placed', '$payload');",
+		minimal => "INSERT INTO minimal (subject, payload) VALUES ('shop.order.placed', '$payload');",
+		usual => "INSERT INTO usual (aggregate_type, aggregate_id, type, payload) VALUES ('order', :a::text, 'placed', '$payload');",
+	);
+	return <<"SQL";
+\\set a random(1, 10000)
+BEGIN;
+INSERT INTO orders (customer, total) VALUES (:a, 99.50);
+UPDATE account SET balance = balance - 99.50 WHERE id = :a;
+$event{$kind}
+COMMIT;
+SQL
+}
+
+# Transactions per second of a script of pgbench.
+sub pgbench
+{
+	my ($node, $script, $clients, $seconds, @options) = @_;
+	push @options, '-d', $node->connstr('postgres') unless grep { $_ eq '-d' } @options;
+	my $folder = PostgreSQL::Test::Utils::tempdir();
+	PostgreSQL::Test::Utils::append_to_file("$folder/script", $script);
+	my ($out, $err) = ('', '');
+	my @command = ('pgbench', '-n', '-M', 'prepared', '-c', $clients, '-j', min($clients, 2), '-f', "$folder/script", $seconds ? ('-T', $seconds) : (), @options);
+	IPC::Run::run(\@command, '<', '/dev/null', '>', \$out, '2>', \$err) or die "pgbench: $err";
+	my ($rate) = $out =~ /^tps = ([\d.]+)/m or die "pgbench: $out$err";
+	return $rate;
+}
+
+# Seconds of CPU that a process has used, all of its threads.
 sub cpu_of
 {
 	my ($pid) = @_;
-	my @columns = split ' ', PostgreSQL::Test::Utils::slurp_file("/proc/$pid/stat") =~ s/.*\) //r;
-	return ($columns[11] + $columns[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+	my $ns = 0;
+	foreach my $file (glob "/proc/$pid/task/*/schedstat")
+	{
+		$ns += (split ' ', PostgreSQL::Test::Utils::slurp_file($file))[0];
+	}
+	return $ns / 1e9;
+}
+
+# How often its threads went to sleep, and so were woken.
+sub switches_of
+{
+	my ($pid) = @_;
+	my $count = 0;
+	foreach my $file (glob "/proc/$pid/task/*/status")
+	{
+		my ($own) = PostgreSQL::Test::Utils::slurp_file($file) =~ /^voluntary_ctxt_switches:\s+(\d+)/m;
+		$count += $own;
+	}
+	return $count;
+}
+
+# MB of memory that is the process's alone; what is mapped to be shared is not.
+sub memory_of
+{
+	my ($pid) = @_;
+	my ($kb, $shared) = (0, 0);
+	foreach my $line (split /\n/, PostgreSQL::Test::Utils::slurp_file("/proc/$pid/smaps"))
+	{
+		$shared = $1 eq 's' if $line =~ /^[0-9a-f]+-[0-9a-f]+ ...([ps]) /;
+		$kb += $1 if !$shared && $line =~ /^Private_(?:Clean|Dirty):\s+(\d+) kB/;
+	}
+	return $kb / 1024;
 }
 
 # Bytes of the log with its indexes.
