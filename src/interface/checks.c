@@ -38,7 +38,7 @@ static const char tested[] =
 	"       'Try it before you rely on it, or use one of these versions.'"
 	"  FROM (VALUES ('PostgreSQL', current_setting('server_version'), '15, 17, 18'), ('libnats', $2, '3.4, 3.10, 3.14'),"
 	"               ('nats-server', (SELECT server_version FROM outbox.stream_state()), '2.9, 2.10, 2.15')) v (what, version, known)"
-	" WHERE NOT EXISTS (SELECT FROM string_to_table(known, ', ') k WHERE version ~ ('^' || replace(k, '.', '\\.') || '(\\D|$)'))";
+	" WHERE version <> '' AND NOT EXISTS (SELECT FROM string_to_table(known, ', ') k WHERE version ~ ('^' || replace(k, '.', '\\.') || '(\\D|$)'))";
 
 static const char workers[] =
 	"SELECT 'warning', format('all %s of max_worker_processes are in use: another database would have no relay', m),"
