@@ -85,6 +85,8 @@ outbox_http_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
+	/* A reload that came before the handler was there is not lost. */
+	ProcessConfigFile(PGC_SIGHUP);
 	begin(&endpoint);
 	for (;;)
 	{

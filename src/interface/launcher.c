@@ -107,6 +107,8 @@ outbox_launcher_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
+	/* A reload that came before the handler was there is not lost. */
+	ProcessConfigFile(PGC_SIGHUP);
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	handles = MemoryContextAllocZero(TopMemoryContext, sizeof(handles[0]) * outbox_shared_count());
 	outbox_shared_attach_launcher();

@@ -110,6 +110,8 @@ outbox_relay_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	/* A reload that came before the handler was there is not lost. */
+	ProcessConfigFile(PGC_SIGHUP);
 	worker->slot = DatumGetInt32(arg);
 	connect_to_database(worker);
 	if (!look_around(worker))
