@@ -322,7 +322,7 @@ static void
 arrive(FakeBroker *broker, const FakePiece *piece)
 {
 	bool current = piece->connection == broker->connection && broker->connected;
-	FakeArrival arrival = {piece->id, piece->expected_last, piece->refused, broker->now};
+	FakeArrival arrival = {piece->id, piece->expected_last, piece->refused, !current, broker->now};
 	FakeAnswer answer;
 
 	if (piece->look)

@@ -25,6 +25,7 @@ fake_stream_init(FakeStream *stream)
 	stream->duplicate_window = 120 * INT64_C(1000000);
 	stream->max_message_size = -1;
 	stream->max_messages = FAKE_STREAM - 1;
+	stream->strays = 0;
 	stream->on_store = NULL;
 	stream->context = NULL;
 }
@@ -38,6 +39,7 @@ fake_stream_take(FakeStream *stream, const FakeTrouble *trouble, const FakeArriv
 	{
 		fake_stream_store(stream, arrival->id, fake_stream_event(arrival->id), arrival->at);
 		answer.sequence = (uint64_t) stream->count;
+		stream->strays += arrival->late && arrival->expected_last == OUTBOX_UNFENCED;
 	}
 	return answer;
 }

@@ -42,6 +42,7 @@ typedef struct FakeStream
 	int64_t duplicate_window; /* microseconds */
 	int64_t max_message_size; /* bytes; -1: none */
 	int max_messages;
+	int strays; /* stored without a fence after their connection had ended */
 
 	/* Told of every event stored. */
 	void (*on_store)(void *context, int64_t event, uint64_t sequence);
@@ -54,6 +55,7 @@ typedef struct FakeArrival
 	const char *id;
 	uint64_t expected_last;
 	bool refused; /* for good, whatever the stream */
+	bool late; /* its connection has ended */
 	int64_t at;
 } FakeArrival;
 

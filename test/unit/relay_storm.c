@@ -33,7 +33,8 @@
  *	  down, and in one process where dead letters are sent again;
  *	- *in order*: within an aggregate the stream's order is commit order, but for
  *	  dead letters behind which nobody had to wait, and unless somebody else writes to a stream that should be the relay's alone: a foreign
- *	  message in the place of a lost one lets later ones pass the fence;
+ *	  message in the place of a lost one lets later ones pass the fence.  So does, after
+ *	  a change from shared to fenced, what a killed process had sent without a fence;
  *	- *contiguous*: a transaction's events follow each other, with a fence, on such
  *	  a stream.
  *
@@ -316,7 +317,8 @@ static void
 check_end(void)
 {
 	const Plan *plan = &world.plan;
-	bool ordered = (!(plan->fenced || plan->switches) || !plan->intruders) && !plan->holes;
+	bool foreign = plan->intruders || (plan->switches && world.broker.stream.strays > 0);
+	bool ordered = (!(plan->fenced || plan->switches) || !foreign) && !plan->holes;
 	bool contiguous = plan->fenced && !plan->intruders && !plan->holes && !plan->switches;
 	bool regained = contiguous && plan->losses && !plan->remakes && !plan->removals &&
 					!plan->past && !plan->purges && (!plan->poison || world.lives == 1);
