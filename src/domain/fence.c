@@ -14,7 +14,6 @@ void
 outbox_fence_init(OutboxFence *fence, uint64_t floor, int64_t created)
 {
 	memset(fence, 0, sizeof(*fence));
-	fence->alone = true;
 	fence->floor = floor;
 	fence->created = created;
 	fence->last = fence->base = fence->next = fence->highest = floor;
@@ -25,6 +24,7 @@ outbox_fence_open(OutboxFence *fence, uint64_t last, int64_t created)
 {
 	OutboxFenceFinding finding = OUTBOX_FENCE_SAME;
 
+	fence->alone = true;
 	fence->last = last;
 	if (created != fence->created)
 	{
@@ -55,7 +55,9 @@ outbox_fence_recognise(OutboxFence *fence)
 bool
 outbox_fence_at_edge(const OutboxFence *fence)
 {
-	return fence->alone || (fence->next == fence->last && fence->base != fence->last);
+	if (fence->next == fence->last)
+		return fence->base != fence->last;
+	return fence->alone && fence->next > fence->last;
 }
 
 bool

@@ -35,6 +35,11 @@
  * next process expects, so only one of the two is stored.  Were more sent behind that
  * first message, those would be stored without it.  So it travels *alone*.
  *
+ * So does the first new message of every epoch: what an earlier epoch has sent may
+ * arrive after the look at the stream, and where somebody else has written in between,
+ * not where it was predicted.  Of many that are sent at once, one would find the
+ * stream as it expects it and be stored a second time; one alone has a conflict.
+ *
  * A server may give a stream another identity when it is configured and started
  * again, and every stream that replaces a lost one has another.  So a floor that is
  * given up since the identity differs is *recognised* once the stream is seen to hold
@@ -51,7 +56,7 @@
 typedef struct OutboxFence
 {
 	bool astray; /* predictions start at the stream's end */
-	bool alone; /* this process has stored nothing yet */
+	bool alone; /* this epoch has stored nothing new yet */
 	uint64_t floor;
 	int64_t created; /* of the stream that floor belongs to */
 	uint64_t former; /* the floor that was given up; 0: none, or not to be had again */

@@ -24,7 +24,6 @@ desk_inherit_nothing(void)
 {
 	desk.relay.window.straggle_until = 0;
 	desk.relay.inherited_until = 0;
-	desk.relay.fence.alone = false;
 }
 
 int
@@ -59,6 +58,13 @@ desk_set_up(void **state)
 	desk_start();
 	desk_inherit_nothing();
 	return 0;
+}
+
+void
+desk_settle_in(void)
+{
+	desk_run(SECOND);
+	desk.relay.fence.alone = false;
 }
 
 void

@@ -44,6 +44,9 @@ extern void desk_start(void);
 /* No process before has sent anything that is not answered, and the relay knows. */
 extern void desk_inherit_nothing(void);
 
+/* Connects; the epoch is past its first message, which travels alone. */
+extern void desk_settle_in(void);
+
 extern void desk_step(bool woken);
 
 /* Lets time pass; the relay is called when it asked to be or the broker speaks. */

@@ -19,8 +19,6 @@ fence_at(uint64_t floor)
 	OutboxFence fence;
 
 	outbox_fence_init(&fence, floor, CREATED);
-	/* As after the first message of the process. */
-	fence.alone = false;
 	return fence;
 }
 
@@ -49,6 +47,7 @@ the_edge_is_where_the_stream_ends(void **state)
 	outbox_fence_advance(&fence);
 	assert_true(outbox_fence_at_edge(&fence));
 	outbox_fence_advance(&fence);
+	outbox_fence_settle(&fence, 13);
 	assert_false(outbox_fence_at_edge(&fence));
 }
 
@@ -70,24 +69,25 @@ a_place_is_free_from_the_end_of_the_stream_on(void **state)
 }
 
 static void
-the_first_message_of_a_process_travels_alone(void **state)
+the_first_new_message_of_an_epoch_travels_alone(void **state)
 {
-	OutboxFence fence;
+	OutboxFence fence = fence_at(10);
 
 	(void) state;
-	outbox_fence_init(&fence, 10, CREATED);
-	outbox_fence_conflict(&fence);
-	outbox_fence_open(&fence, 12, CREATED);
-	assert_true(outbox_fence_at_edge(&fence));
-	outbox_fence_settle(&fence, 11);
-	outbox_fence_settle(&fence, 12);
-	assert_true(outbox_fence_at_edge(&fence));
-	outbox_fence_advance(&fence);
-	assert_true(outbox_fence_at_edge(&fence));
-	outbox_fence_settle(&fence, 13);
-	assert_false(outbox_fence_at_edge(&fence));
-	outbox_fence_open(&fence, 13, CREATED);
-	assert_false(outbox_fence_at_edge(&fence));
+	for (uint64_t last = 12; last < 15; last++)
+	{
+		outbox_fence_conflict(&fence);
+		outbox_fence_open(&fence, last, CREATED);
+		assert_false(outbox_fence_at_edge(&fence));
+		outbox_fence_advance(&fence);
+		assert_true(outbox_fence_at_edge(&fence));
+		outbox_fence_settle(&fence, last);
+		assert_true(outbox_fence_at_edge(&fence));
+		outbox_fence_settle(&fence, last + 1);
+		assert_false(outbox_fence_at_edge(&fence));
+		outbox_fence_advance(&fence);
+		assert_false(outbox_fence_at_edge(&fence));
+	}
 }
 
 static void
@@ -276,7 +276,7 @@ main(void)
 		cmocka_unit_test(predictions_start_at_the_floor),
 		cmocka_unit_test(the_edge_is_where_the_stream_ends),
 		cmocka_unit_test(a_place_is_free_from_the_end_of_the_stream_on),
-		cmocka_unit_test(the_first_message_of_a_process_travels_alone),
+		cmocka_unit_test(the_first_new_message_of_an_epoch_travels_alone),
 		cmocka_unit_test(there_is_no_edge_without_doubt),
 		cmocka_unit_test(the_floor_rises_without_gaps),
 		cmocka_unit_test(a_conflict_lasts_until_all_is_settled),

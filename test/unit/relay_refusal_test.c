@@ -109,6 +109,7 @@ static void
 without_a_later_answer_it_is_not_accepted(void **state)
 {
 	(void) state;
+	desk_settle_in();
 	changed_token = outbox_window_next_token(&desk.relay.window) + 2;
 	desk.routine.next = lose_one_answer;
 	commit_refused_and_others();
@@ -131,6 +132,7 @@ static void
 a_later_message_of_unknown_outcome_ends_the_epoch_at_once(void **state)
 {
 	(void) state;
+	desk_settle_in();
 	changed_token = outbox_window_next_token(&desk.relay.window) + 2;
 	desk.routine.next = make_one_answer_transient;
 	commit_refused_and_others();
@@ -228,6 +230,7 @@ static void
 what_cannot_be_sent_any_more_may_be_stored(void **state)
 {
 	(void) state;
+	desk_settle_in();
 	desk_commit(0, 1, FAKE_PLAIN, 3000);
 	desk_commit_and_wake(0, 1, FAKE_PLAIN, 10);
 	desk.broker.max_payload = 1000;

@@ -75,7 +75,7 @@ static void
 only_the_answered_prefix_is_settled(void **state)
 {
 	(void) state;
-	desk_run(SECOND);
+	desk_settle_in();
 	desk.broker.odds.reorder = true;
 	desk.broker.odds.latency = 100 * MS;
 	desk_commit_and_wake(0, 8, FAKE_PLAIN, 10);

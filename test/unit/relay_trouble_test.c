@@ -38,7 +38,7 @@ static void
 a_lost_answer_is_found_as_a_duplicate(void **state)
 {
 	(void) state;
-	desk_run(SECOND);
+	desk_settle_in();
 	desk.broker.odds.lose_answer = 1000;
 	desk_commit_and_wake(0, 3, FAKE_PLAIN, 10);
 	desk_run(4 * SECOND);
@@ -141,7 +141,7 @@ what_the_broker_forgot_is_recalled_and_not_stored_twice(void **state)
 	desk.options.ack_timeout = SECOND;
 	desk_start();
 	desk_inherit_nothing();
-	desk_run(SECOND);
+	desk_settle_in();
 	desk.broker.odds.lose_answer = 1000;
 	desk_commit_and_wake(0, 8, FAKE_PLAIN, 10);
 	desk_run(500 * MS);

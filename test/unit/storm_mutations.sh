@@ -45,7 +45,7 @@ mutate "a duplicate is assumed, not checked" domain/fence.c \
 	'/^outbox_fence_admits/,/^}/s/return false;/return true;/'
 mutate "no stop at the stream's end" domain/fence.c \
 	'/^outbox_fence_at_edge/,/^}/s/return .*/return false;/' 120000
-mutate "the first message of a process does not travel alone" domain/fence.c \
+mutate "the first message of an epoch does not travel alone" domain/fence.c \
 	's/fence->alone = true/fence->alone = false/' 200000
 mutate "a conflict teaches nothing" domain/fence.c \
 	'/^outbox_fence_conflict/,/^}/s/= true/= false/'
