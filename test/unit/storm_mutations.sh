@@ -70,7 +70,7 @@ mutate "a refused event does not wait for what an earlier connection sent" domai
 mutate "a refused event does not wait for what an earlier process sent" application/relay.c \
 	's/relay->inherited_until = now + .*/relay->inherited_until = now;/'
 mutate "what is let go does not wait for what an earlier process sent" application/publish.c \
-	's/event->let_go \&\&/false \&\&/'
+	's/event->let_go \&\&/false \&\&/' 200000
 mutate "an event that cannot be sent does not wait for those before it" application/publish.c \
 	'/^set_aside(/,/^}/s/relay->window.count > 0/false/'
 mutate "what was fetched behind a refused event is sent" application/publish.c \
