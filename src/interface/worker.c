@@ -344,7 +344,6 @@ static void
 turn(Worker *worker)
 {
 	static bool woken = true;
-	bool entered = false;
 	long timeout;
 	OutboxWakes wakes;
 
@@ -353,15 +352,17 @@ turn(Worker *worker)
 		OutboxRelayStep step;
 
 		verify_when_asked(worker);
+		/* Before the step, which so takes what has entered the log. */
+		woken |= outbox_schedule_turn(&worker->schedule, worker->options.poll_interval);
 		outbox_meter_set_clock(&worker->meter, outbox_monotonic_us());
 		step = outbox_relay_step(worker->relay, outbox_monotonic_us(), woken);
-		entered = outbox_schedule_turn(&worker->schedule, worker->options.poll_interval);
-		timeout = step.busy || entered ? 0 : rest(worker, &step);
+		timeout = 0;
 		if (!step.busy)
 		{
 			outbox_bulletin_relay(&worker->bulletin, worker->relay, worker->verification,
 								  outbox_monotonic_us());
 			outbox_meter_read(&worker->meter, worker->relay, false, outbox_monotonic_us());
+			timeout = rest(worker, &step);
 		}
 		if (outbox_store_is_restored(worker->store))
 			leave(worker, OUTBOX_SLOT_UNKNOWN);
@@ -375,9 +376,7 @@ turn(Worker *worker)
 	else
 		timeout = stand_still(worker);
 	wakes = outbox_waiter_wait(worker->broker, timeout);
-	woken = entered;
-	if (wakes.latch)
-		woken |= outbox_shared_take_wake(worker->slot);
+	woken = wakes.latch && outbox_shared_take_wake(worker->slot);
 	outbox_nats_broker_process(worker->broker, wakes.readable || wakes.latch, wakes.writable);
 	if (outbox_nats_broker_overdue(worker->broker))
 		ereport(ERROR,
