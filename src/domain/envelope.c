@@ -417,7 +417,7 @@ outbox_envelope_check(const OutboxEvent *event, const OutboxEnvelopeOptions *opt
 size_t
 outbox_envelope_scratch_size(OutboxEnvelopeMode mode, size_t payload_length)
 {
-	/* generous: the longest of every field of ours is below 3000 bytes in all */
+	/* generous: the longest of every field of ours is below 3700 bytes in all */
 	size_t size = OUTBOX_SUBJECT_SIZE + 4096 + OUTBOX_HEADER_LINES_MAX;
 
 	if (mode == OUTBOX_ENVELOPE_CLOUDEVENTS_STRUCTURED)

@@ -56,7 +56,8 @@ typedef struct OutboxEnvelopeOptions
 	bool broadcast;
 } OutboxEnvelopeOptions;
 
-#define OUTBOX_DATABASE_MAX 63
+/* 63 bytes of an encoding that takes one for what takes three in UTF-8. */
+#define OUTBOX_DATABASE_MAX 189
 #define OUTBOX_ENVELOPE_MAX_FIELDS 96
 
 typedef struct OutboxEnvelope

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "interface/argument.h"
 
 PG_FUNCTION_INFO_V1(outbox_grant_emit);
 PG_FUNCTION_INFO_V1(outbox_revoke_emit);
@@ -109,8 +110,7 @@ take_back(FunctionCallInfo fcinfo, const Right *right)
 static const char *
 take_role(FunctionCallInfo fcinfo)
 {
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("role must not be null"));
+	outbox_argument_require(fcinfo, 0, "role");
 	return quote_identifier(GetUserNameFromId(PG_GETARG_OID(0), false));
 }
 

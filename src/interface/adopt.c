@@ -17,6 +17,7 @@
 #include "infrastructure/postgres/catalog.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/wakeup.h"
+#include "interface/argument.h"
 #include "interface/record.h"
 
 PG_FUNCTION_INFO_V1(outbox_adopt);
@@ -59,11 +60,8 @@ outbox_adopt(PG_FUNCTION_ARGS)
 static bool
 take_mode(FunctionCallInfo fcinfo)
 {
-	const char *mode;
+	const char *mode = outbox_argument_text(fcinfo, 0, "mode");
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("mode must not be null"));
-	mode = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	if (strcmp(mode, "fork") == 0)
 		return true;
 	if (strcmp(mode, "continue") != 0)

@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 
 #include "infrastructure/postgres/triggers.h"
+#include "interface/argument.h"
 #include "interface/definer.h"
 #include "interface/record.h"
 #include "interface/report.h"
@@ -42,21 +43,20 @@ static void check_parent(const OutboxDefinition *definition, Oid entity,
 						 const OutboxNames *columns);
 static bool are_alike(Oid left, Oid right);
 static Datum name_array(const OutboxNames *columns);
-static void add_table(OutboxCall *call, Oid table);
+static const char **put_before(const char *aggregate, const OutboxNames *columns);
 
 /* (aggregate text, root regclass, id_column text, version_column name) */
 Datum
 outbox_aggregate_define(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
 	Oid root = take_table(fcinfo, 1, "root");
-	const char *id = outbox_definer_text(fcinfo, 2, "id_column");
+	const char *id = outbox_argument_text(fcinfo, 2, "id_column");
 	const char *version = PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3));
 	OutboxNames columns = outbox_definer_columns(root, id);
 	Oid types[] = {TEXTOID, OIDOID, NAMEARRAYOID, NAMEOID};
 	Datum values[] = {PG_GETARG_DATUM(0), ObjectIdGetDatum(root), name_array(&columns),
 					  PG_GETARG_DATUM(3)};
-	OutboxCall call = outbox_definer_call("define_aggregate");
 
 	check_name(aggregate);
 	check_id(root, &columns);
@@ -70,12 +70,8 @@ outbox_aggregate_define(PG_FUNCTION_ARGS)
 		ereport(ERROR, errcode(ERRCODE_DUPLICATE_OBJECT),
 				errmsg("aggregate \"%s\" is defined already", aggregate),
 				errhint("Call outbox.undefine_aggregate first."));
-	outbox_definer_add(&call, aggregate);
-	add_table(&call, root);
-	outbox_definer_add(&call, id);
-	if (version != NULL)
-		outbox_definer_add(&call, version);
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply("define_aggregate", 4,
+						 (const char *[]){aggregate, outbox_definer_table_name(root), id, version});
 	PG_RETURN_VOID();
 }
 
@@ -83,8 +79,7 @@ outbox_aggregate_define(PG_FUNCTION_ARGS)
 Datum
 outbox_aggregate_undefine(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
-	OutboxCall call = outbox_definer_call("undefine_aggregate");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
 	List *of_aggregate;
 	ListCell *cell;
 
@@ -93,8 +88,8 @@ outbox_aggregate_undefine(PG_FUNCTION_ARGS)
 	foreach(cell, of_aggregate)
 		outbox_triggers_detach(lfirst_oid(cell));
 	outbox_definition_remove(aggregate);
-	outbox_definer_add(&call, aggregate);
-	outbox_definer_record(aggregate, &call);
+	outbox_definer_record(aggregate,
+						  outbox_definer_call("undefine_aggregate", 1, &(const char *){aggregate}));
 	PG_RETURN_VOID();
 }
 
@@ -102,24 +97,21 @@ outbox_aggregate_undefine(PG_FUNCTION_ARGS)
 Datum
 outbox_aggregate_define_entity(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
 	Oid entity = need_table(fcinfo, 1, "entity");
-	const char *parent = outbox_definer_text(fcinfo, 2, "parent_column");
+	const char *parent = outbox_argument_text(fcinfo, 2, "parent_column");
 	OutboxDefinition *definition = outbox_definer_open_with(aggregate, entity);
 	OutboxNames columns = outbox_definer_columns(entity, parent);
 	Oid types[] = {OIDOID, TEXTOID, NAMEARRAYOID};
 	Datum values[] = {ObjectIdGetDatum(entity), PG_GETARG_DATUM(0), name_array(&columns)};
-	OutboxCall call = outbox_definer_call("define_entity");
 
 	check_free(entity);
 	check_parent(definition, entity, &columns);
 	(void) outbox_definition_write(
 		"INSERT INTO outbox.rule_entity (entity, aggregate, parent_columns) VALUES ($1, $2, $3)", 3,
 		types, values, NULL);
-	outbox_definer_add(&call, aggregate);
-	add_table(&call, entity);
-	outbox_definer_add(&call, parent);
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply("define_entity", 3,
+						 (const char *[]){aggregate, outbox_definer_table_name(entity), parent});
 	PG_RETURN_VOID();
 }
 
@@ -127,9 +119,8 @@ outbox_aggregate_define_entity(PG_FUNCTION_ARGS)
 Datum
 outbox_aggregate_undefine_entity(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
 	Oid entity = need_table(fcinfo, 1, "entity");
-	OutboxCall call = outbox_definer_call("undefine_entity");
 
 	(void) outbox_definer_open(aggregate);
 	if (!outbox_definition_remove_entity(aggregate, entity))
@@ -137,9 +128,8 @@ outbox_aggregate_undefine_entity(PG_FUNCTION_ARGS)
 				errmsg("table \"%s\" is no entity of aggregate \"%s\"",
 					   outbox_definer_table_name(entity), aggregate));
 	outbox_triggers_detach(entity);
-	outbox_definer_add(&call, aggregate);
-	add_table(&call, entity);
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply("undefine_entity", 2,
+						 (const char *[]){aggregate, outbox_definer_table_name(entity)});
 	PG_RETURN_VOID();
 }
 
@@ -147,14 +137,12 @@ outbox_aggregate_undefine_entity(PG_FUNCTION_ARGS)
 Datum
 outbox_aggregate_define_immutable(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
-	OutboxNames columns = outbox_definer_names(fcinfo, 1, "columns");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
+	OutboxNames columns = outbox_argument_names(fcinfo, 1, "columns");
 	OutboxDefinition *definition = outbox_definer_open(aggregate);
 	Oid types[] = {TEXTOID, INT4OID, TEXTOID};
 	Datum values[] = {PG_GETARG_DATUM(0), 0, 0};
-	OutboxCall call = outbox_definer_call("define_immutable");
 
-	outbox_definer_add(&call, aggregate);
 	for (int i = 0; i < columns.count; i++)
 	{
 		outbox_definer_need_column(definition->root, columns.names[i]);
@@ -167,9 +155,8 @@ outbox_aggregate_define_immutable(PG_FUNCTION_ARGS)
 			ereport(ERROR, errcode(ERRCODE_DUPLICATE_OBJECT),
 					errmsg("column \"%s\" of aggregate \"%s\" is immutable already",
 						   columns.names[i], aggregate));
-		outbox_definer_add(&call, columns.names[i]);
 	}
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply("define_immutable", columns.count + 1, put_before(aggregate, &columns));
 	PG_RETURN_VOID();
 }
 
@@ -177,14 +164,12 @@ outbox_aggregate_define_immutable(PG_FUNCTION_ARGS)
 Datum
 outbox_aggregate_undefine_immutable(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
-	OutboxNames columns = outbox_definer_names(fcinfo, 1, "columns");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
+	OutboxNames columns = outbox_argument_names(fcinfo, 1, "columns");
 	Oid types[] = {TEXTOID, TEXTOID};
 	Datum values[] = {PG_GETARG_DATUM(0), 0};
-	OutboxCall call = outbox_definer_call("undefine_immutable");
 
 	(void) outbox_definer_open(aggregate);
-	outbox_definer_add(&call, aggregate);
 	for (int i = 0; i < columns.count; i++)
 	{
 		values[1] = CStringGetTextDatum(columns.names[i]);
@@ -194,9 +179,8 @@ outbox_aggregate_undefine_immutable(PG_FUNCTION_ARGS)
 			ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
 					errmsg("column \"%s\" of aggregate \"%s\" is not immutable", columns.names[i],
 						   aggregate));
-		outbox_definer_add(&call, columns.names[i]);
 	}
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply("undefine_immutable", columns.count + 1, put_before(aggregate, &columns));
 	PG_RETURN_VOID();
 }
 
@@ -212,9 +196,7 @@ take_table(FunctionCallInfo fcinfo, int argument, const char *name)
 static Oid
 need_table(FunctionCallInfo fcinfo, int argument, const char *name)
 {
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("%s must not be null", name));
+	outbox_argument_require(fcinfo, argument, name);
 	return PG_GETARG_OID(argument);
 }
 
@@ -416,8 +398,13 @@ name_array(const OutboxNames *columns)
 		construct_array(names, columns->count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
 }
 
-static void
-add_table(OutboxCall *call, Oid table)
+/* Arguments of a call: the aggregate, then the columns. */
+static const char **
+put_before(const char *aggregate, const OutboxNames *columns)
 {
-	outbox_definer_add(call, outbox_definer_table_name(table));
+	const char **arguments = palloc(sizeof(char *) * (columns->count + 1));
+
+	arguments[0] = aggregate;
+	memcpy(arguments + 1, columns->names, sizeof(char *) * columns->count);
+	return arguments;
 }

@@ -22,7 +22,7 @@ typedef struct Secrets
 } Secrets;
 
 static bool prepare_broadcasts(OutboxBinding *binding);
-static void name_stream(OutboxBinding *binding);
+static bool name_stream(OutboxBinding *binding);
 static bool read_secrets(OutboxBinding *binding, Secrets *secrets);
 static bool is_set(const char *value);
 
@@ -46,8 +46,7 @@ outbox_binding_prepare(OutboxBinding *binding)
 				 outbox_report_explain(fault));
 		return false;
 	}
-	name_stream(binding);
-	return prepare_broadcasts(binding);
+	return name_stream(binding) && prepare_broadcasts(binding);
 }
 
 void
@@ -127,22 +126,28 @@ prepare_broadcasts(OutboxBinding *binding)
 }
 
 /* outbox.stream, with the database's name made a legal part of it. */
-static void
+static bool
 name_stream(OutboxBinding *binding)
 {
 	const char *setting =
 		is_set(outbox_settings.stream) ? outbox_settings.stream : "OUTBOX_{database}";
 	const char *place = strstr(setting, "{database}");
-	char token[256];
+	char token[3 * sizeof(binding->database)]; /* three bytes for one at the most */
+	size_t length;
 
 	if (place == NULL)
+		length = strlcpy(binding->stream, setting, sizeof(binding->stream));
+	else
 	{
-		strlcpy(binding->stream, setting, sizeof(binding->stream));
-		return;
+		outbox_token_encode(token, sizeof(token), binding->database, strlen(binding->database));
+		length = snprintf(binding->stream, sizeof(binding->stream), "%.*s%s%s",
+						  (int) (place - setting), setting, token, place + strlen("{database}"));
 	}
-	outbox_token_encode(token, sizeof(token), binding->database, strlen(binding->database));
-	snprintf(binding->stream, sizeof(binding->stream), "%.*s%s%s", (int) (place - setting), setting,
-			 token, place + strlen("{database}"));
+	if (length >= sizeof(binding->stream))
+		snprintf(binding->reason, sizeof(binding->reason),
+				 "outbox.stream: with the name of the database it is longer than %zu bytes",
+				 sizeof(binding->stream) - 1);
+	return length < sizeof(binding->stream);
 }
 
 static bool

@@ -309,7 +309,6 @@ static void
 remove_table(Oid table, const char *name)
 {
 	char *aggregate = outbox_definition_find(table);
-	OutboxCall call;
 	List *tables;
 	ListCell *cell;
 
@@ -319,19 +318,15 @@ remove_table(Oid table, const char *name)
 	if (linitial_oid(tables) != table)
 	{
 		outbox_definition_remove_entity(aggregate, table);
-		call = outbox_definer_call("undefine_entity");
-		outbox_definer_add(&call, aggregate);
-		outbox_definer_add(&call, name);
-		outbox_definer_apply(aggregate, &call);
+		outbox_definer_apply("undefine_entity", 2, (const char *[]){aggregate, name});
 		return;
 	}
 	foreach(cell, tables)
 		if (get_rel_name(lfirst_oid(cell)) != NULL)
 			outbox_triggers_detach(lfirst_oid(cell));
 	outbox_definition_remove(aggregate);
-	call = outbox_definer_call("undefine_aggregate");
-	outbox_definer_add(&call, aggregate);
-	outbox_definer_record(aggregate, &call);
+	outbox_definer_record(aggregate,
+						  outbox_definer_call("undefine_aggregate", 1, &(const char *){aggregate}));
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+#include "interface/argument.h"
 #include "interface/deadline.h"
 
 int64_t
@@ -16,8 +17,7 @@ outbox_deadline_take(struct FunctionCallInfoBaseData *fcinfo, int argument)
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz deadline;
 
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("timeout must not be null"));
+	outbox_argument_require(fcinfo, argument, "timeout");
 	deadline = DatumGetTimestampTz(DirectFunctionCall2(
 		timestamptz_pl_interval, TimestampTzGetDatum(now), PG_GETARG_DATUM(argument)));
 	if (deadline < now)

@@ -41,53 +41,6 @@ static void split(OutboxNames *columns, const char *names);
 /* How often a definition waits for a table without keeping others from writing. */
 #define POLITE_WAITS 20
 
-char *
-outbox_definer_text(FunctionCallInfo fcinfo, int argument, const char *name)
-{
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("%s must not be null", name));
-	return text_to_cstring(PG_GETARG_TEXT_PP(argument));
-}
-
-char *
-outbox_definer_optional(FunctionCallInfo fcinfo, int argument)
-{
-	return PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
-}
-
-/* An array of text or of names. */
-OutboxNames
-outbox_definer_names(FunctionCallInfo fcinfo, int argument, const char *name)
-{
-	OutboxNames names = {0};
-	ArrayType *array;
-	Datum *elements;
-	bool *nulls;
-	bool are_names;
-
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("%s must not be null", name));
-	array = PG_GETARG_ARRAYTYPE_P(argument);
-	are_names = ARR_ELEMTYPE(array) == NAMEOID;
-	deconstruct_array(array, ARR_ELEMTYPE(array), are_names ? NAMEDATALEN : -1, false,
-					  are_names ? TYPALIGN_CHAR : TYPALIGN_INT, &elements, &nulls, &names.count);
-	if (names.count == 0)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("%s must not be empty", name));
-	names.names = palloc(sizeof(char *) * names.count);
-	for (int i = 0; i < names.count; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					errmsg("%s must not hold nulls", name));
-		names.names[i] = are_names ? pstrdup(NameStr(*DatumGetName(elements[i])))
-								   : TextDatumGetCString(elements[i]);
-	}
-	return names;
-}
-
 void
 outbox_definer_take_table(uint32_t table)
 {
@@ -311,36 +264,30 @@ outbox_definer_next_number(const char *aggregate, const char *table)
 	return pg_strtoint32(number);
 }
 
-OutboxCall
-outbox_definer_call(const char *function)
+char *
+outbox_definer_call(const char *function, int count, const char *const *arguments)
 {
-	OutboxCall call = {.text = makeStringInfo()};
+	StringInfoData call;
 
-	appendStringInfo(call.text, "outbox.%s(", function);
-	return call;
+	while (count > 0 && arguments[count - 1] == NULL)
+		count--;
+	initStringInfo(&call);
+	appendStringInfo(&call, "outbox.%s(", function);
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&call, "%s%s", i > 0 ? ", " : "",
+						 arguments[i] == NULL ? "NULL" : quote_literal_cstr(arguments[i]));
+	appendStringInfoChar(&call, ')');
+	return call.data;
 }
 
 void
-outbox_definer_add(OutboxCall *call, const char *argument)
+outbox_definer_apply(const char *function, int count, const char *const *arguments)
 {
-	if (argument == NULL)
-	{
-		call->nulls++;
-		return;
-	}
-	for (; call->nulls > 0; call->nulls--)
-		appendStringInfo(call->text, "%sNULL", call->count++ > 0 ? ", " : "");
-	appendStringInfo(call->text, "%s%s", call->count++ > 0 ? ", " : "",
-					 quote_literal_cstr(argument));
-}
-
-void
-outbox_definer_apply(const char *aggregate, OutboxCall *call)
-{
+	const char *aggregate = arguments[0];
 	List *tables;
 	ListCell *cell;
 
-	outbox_definer_record(aggregate, call);
+	outbox_definer_record(aggregate, outbox_definer_call(function, count, arguments));
 	tables = outbox_definition_tables(aggregate);
 	foreach(cell, tables)
 	{
@@ -368,15 +315,12 @@ outbox_definer_refresh(const char *aggregate)
 }
 
 void
-outbox_definer_record(const char *aggregate, OutboxCall *call)
+outbox_definer_record(const char *aggregate, const char *call)
 {
 	Oid types[] = {TEXTOID, TEXTOID, NAMEOID};
-	Datum values[] = {CStringGetTextDatum(aggregate), 0, 0};
+	Datum values[] = {CStringGetTextDatum(aggregate), CStringGetTextDatum(call), 0};
 	NameData user;
 
-	if (strncmp(call->text->data, "--", 2) != 0)
-		appendStringInfoChar(call->text, ')');
-	values[1] = CStringGetTextDatum(call->text->data);
 	namestrcpy(&user, GetUserNameFromId(GetOuterUserId(), false));
 	values[2] = NameGetDatum(&user);
 	(void) outbox_definition_write("UPDATE outbox.rule_aggregate SET revision = revision + 1"

@@ -15,15 +15,6 @@
 #include "infrastructure/postgres/definition.h"
 #include "infrastructure/postgres/expression.h"
 
-struct FunctionCallInfoBaseData;
-
-/* Arguments of an SQL function: 22004 where one is null that must not be. */
-extern char *outbox_definer_text(struct FunctionCallInfoBaseData *fcinfo, int argument,
-								 const char *name);
-extern char *outbox_definer_optional(struct FunctionCallInfoBaseData *fcinfo, int argument);
-extern OutboxNames outbox_definer_names(struct FunctionCallInfoBaseData *fcinfo, int argument,
-										const char *name);
-
 /* Refuses a table that cannot be one of an aggregate, or is not the caller's; locks it. */
 extern void outbox_definer_take_table(uint32_t table);
 
@@ -55,27 +46,23 @@ extern void outbox_definer_set(uintptr_t *values, char *nulls, int parameter, co
 /* The number of the next rule in this table of ours. */
 extern int outbox_definer_next_number(const char *aggregate, const char *table);
 
-/* The call that was made, as SQL; arguments are given one after the other, NULL for null. */
-typedef struct OutboxCall
-{
-	struct StringInfoData *text;
-	int count;
-	int nulls; /* that are not written yet: at the end they are left out */
-} OutboxCall;
-
-extern OutboxCall outbox_definer_call(const char *function);
-extern void outbox_definer_add(OutboxCall *call, const char *argument);
+/*
+ * The call that was made, as SQL: the function's name, and its arguments, NULL for null.
+ * Nulls at the end are left out.
+ */
+extern char *outbox_definer_call(const char *function, int count, const char *const *arguments);
 
 /*
- * Has the rules take effect: makes the triggers that they need, tries the rules, has all
- * sessions read them anew, and writes the history.
+ * Has the rules take effect that this call has defined, whose first argument is the
+ * aggregate: makes the triggers that they need, tries the rules, has all sessions read
+ * them anew, and writes the history.
  */
-extern void outbox_definer_apply(const char *aggregate, OutboxCall *call);
+extern void outbox_definer_apply(const char *function, int count, const char *const *arguments);
 
 /* Has all sessions read them anew. */
 extern void outbox_definer_refresh(const char *aggregate);
 
 /* Writes the history only. */
-extern void outbox_definer_record(const char *aggregate, OutboxCall *call);
+extern void outbox_definer_record(const char *aggregate, const char *call);
 
 #endif

@@ -16,6 +16,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 
+#include "interface/argument.h"
 #include "interface/record.h"
 
 PG_FUNCTION_INFO_V1(outbox_erase);
@@ -56,7 +57,6 @@ static const char events_query[] =
 	"          (SELECT id FROM events UNION SELECT pg_catalog.unnest($3)) a),"
 	"        (SELECT pg_catalog.count(*) FROM held)";
 
-static void require(FunctionCallInfo fcinfo, int argument, const char *name);
 static void run(const char *statement, int arguments, Datum *values);
 static Datum column(int number);
 
@@ -69,8 +69,8 @@ outbox_erase(PG_FUNCTION_ARGS)
 	int64 held;
 
 	outbox_record_require_writable("outbox.erase()");
-	require(fcinfo, 0, "aggregate");
-	require(fcinfo, 1, "aggregate_id");
+	outbox_argument_require(fcinfo, 0, "aggregate");
+	outbox_argument_require(fcinfo, 1, "aggregate_id");
 	values[0] = PG_GETARG_DATUM(0);
 	values[1] = PG_GETARG_DATUM(1);
 	SPI_connect();
@@ -89,14 +89,6 @@ outbox_erase(PG_FUNCTION_ARGS)
 						"outbox.scheduled_event no longer hold them; outbox.discard and "
 						"outbox.cancel_scheduled keep them from being published."));
 	PG_RETURN_INT64(erased);
-}
-
-static void
-require(FunctionCallInfo fcinfo, int argument, const char *name)
-{
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("%s must not be null", name));
 }
 
 static void

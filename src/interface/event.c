@@ -10,6 +10,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
+#include "interface/argument.h"
 #include "interface/definer.h"
 
 PG_FUNCTION_INFO_V1(outbox_event_define);
@@ -30,17 +31,16 @@ static char *write_occasion(const OutboxDefinition *definition, const Occasion *
 Datum
 outbox_event_define(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
-	const char *action = outbox_definer_text(fcinfo, 1, "action");
-	const char *on_operation = outbox_definer_text(fcinfo, 2, "on_operation");
-	const char *condition = outbox_definer_optional(fcinfo, 3);
-	const char *payload = outbox_definer_optional(fcinfo, 4);
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
+	const char *action = outbox_argument_text(fcinfo, 1, "action");
+	const char *on_operation = outbox_argument_text(fcinfo, 2, "on_operation");
+	const char *condition = outbox_argument_optional(fcinfo, 3);
+	const char *payload = outbox_argument_optional(fcinfo, 4);
 	OutboxDefinition *definition = outbox_definer_open(aggregate);
 	Occasion occasion = take_occasion(definition, on_operation);
 	Oid types[] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID};
 	Datum values[7] = {PG_GETARG_DATUM(0)};
 	char nulls[] = "       ";
-	OutboxCall call = outbox_definer_call("define_event");
 
 	outbox_definer_check_action(action);
 	condition = outbox_definer_expression(condition, OUTBOX_EXPRESSION_CONDITION, occasion.source);
@@ -60,12 +60,9 @@ outbox_event_define(PG_FUNCTION_ARGS)
 				errmsg("event \"%s.%s\" on %s is defined already", aggregate, action,
 					   write_occasion(definition, &occasion)),
 				errhint("Call outbox.undefine_event first."));
-	outbox_definer_add(&call, aggregate);
-	outbox_definer_add(&call, action);
-	outbox_definer_add(&call, write_occasion(definition, &occasion));
-	outbox_definer_add(&call, condition);
-	outbox_definer_add(&call, payload);
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply("define_event", 5,
+						 (const char *[]){aggregate, action, write_occasion(definition, &occasion),
+										  condition, payload});
 	PG_RETURN_VOID();
 }
 
@@ -73,15 +70,14 @@ outbox_event_define(PG_FUNCTION_ARGS)
 Datum
 outbox_event_undefine(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
-	const char *action = outbox_definer_text(fcinfo, 1, "action");
-	const char *on_operation = outbox_definer_text(fcinfo, 2, "on_operation");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
+	const char *action = outbox_argument_text(fcinfo, 1, "action");
+	const char *on_operation = outbox_argument_text(fcinfo, 2, "on_operation");
 	OutboxDefinition *definition = outbox_definer_open(aggregate);
 	Occasion occasion = take_occasion(definition, on_operation);
 	Oid types[] = {TEXTOID, TEXTOID, TEXTOID, OIDOID};
 	Datum values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1),
 					  CStringGetTextDatum(occasion.operation), ObjectIdGetDatum(occasion.source)};
-	OutboxCall call = outbox_definer_call("undefine_event");
 
 	if (outbox_definition_write("DELETE FROM outbox.rule_event WHERE aggregate = $1 AND action = $2"
 								" AND operation = $3 AND source = $4",
@@ -89,10 +85,9 @@ outbox_event_undefine(PG_FUNCTION_ARGS)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("event \"%s.%s\" on %s is not defined", aggregate, action,
 					   write_occasion(definition, &occasion)));
-	outbox_definer_add(&call, aggregate);
-	outbox_definer_add(&call, action);
-	outbox_definer_add(&call, write_occasion(definition, &occasion));
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply(
+		"undefine_event", 3,
+		(const char *[]){aggregate, action, write_occasion(definition, &occasion)});
 	PG_RETURN_VOID();
 }
 

@@ -13,6 +13,7 @@
 
 #include "infrastructure/postgres/catalog.h"
 #include "infrastructure/postgres/persona.h"
+#include "interface/argument.h"
 #include "interface/definer.h"
 
 PG_FUNCTION_INFO_V1(outbox_invariant_define);
@@ -26,16 +27,15 @@ static void check_rows(const OutboxDefinition *definition, const char *name, con
 Datum
 outbox_invariant_define(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
-	const char *name = outbox_definer_text(fcinfo, 1, "name");
-	const char *expression = outbox_definer_text(fcinfo, 2, "expression");
-	const char *message = outbox_definer_optional(fcinfo, 3);
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
+	const char *name = outbox_argument_text(fcinfo, 1, "name");
+	const char *expression = outbox_argument_text(fcinfo, 2, "expression");
+	const char *message = outbox_argument_optional(fcinfo, 3);
 	bool at_commit = take_check_at(fcinfo, 4);
 	OutboxDefinition *definition = outbox_definer_open(aggregate);
 	Oid types[] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
 	Datum values[6] = {PG_GETARG_DATUM(0)};
 	char nulls[] = "      ";
-	OutboxCall call = outbox_definer_call("define_invariant");
 
 	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
 		ereport(ERROR, errcode(ERRCODE_INVALID_NAME), errmsg("name of invariant is not legal"),
@@ -55,12 +55,9 @@ outbox_invariant_define(PG_FUNCTION_ARGS)
 		ereport(ERROR, errcode(ERRCODE_DUPLICATE_OBJECT),
 				errmsg("invariant \"%s\" of aggregate \"%s\" is defined already", name, aggregate),
 				errhint("Call outbox.undefine_invariant first."));
-	outbox_definer_add(&call, aggregate);
-	outbox_definer_add(&call, name);
-	outbox_definer_add(&call, expression);
-	outbox_definer_add(&call, message);
-	outbox_definer_add(&call, at_commit ? "commit" : NULL);
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply(
+		"define_invariant", 5,
+		(const char *[]){aggregate, name, expression, message, at_commit ? "commit" : NULL});
 	check_rows(definition, name, expression, at_commit);
 	PG_RETURN_VOID();
 }
@@ -69,11 +66,10 @@ outbox_invariant_define(PG_FUNCTION_ARGS)
 Datum
 outbox_invariant_undefine(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
-	const char *name = outbox_definer_text(fcinfo, 1, "name");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
+	const char *name = outbox_argument_text(fcinfo, 1, "name");
 	Oid types[] = {TEXTOID, TEXTOID};
 	Datum values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-	OutboxCall call = outbox_definer_call("undefine_invariant");
 
 	(void) outbox_definer_open(aggregate);
 	if (outbox_definition_write(
@@ -81,16 +77,14 @@ outbox_invariant_undefine(PG_FUNCTION_ARGS)
 			values, NULL) == 0)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("aggregate \"%s\" has no invariant \"%s\"", aggregate, name));
-	outbox_definer_add(&call, aggregate);
-	outbox_definer_add(&call, name);
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply("undefine_invariant", 2, (const char *[]){aggregate, name});
 	PG_RETURN_VOID();
 }
 
 static bool
 take_check_at(FunctionCallInfo fcinfo, int argument)
 {
-	const char *check_at = outbox_definer_text(fcinfo, argument, "check_at");
+	const char *check_at = outbox_argument_text(fcinfo, argument, "check_at");
 
 	if (strcmp(check_at, "commit") == 0)
 		return true;

@@ -17,15 +17,9 @@
 #include "infrastructure/postgres/endpoint.h"
 #include "infrastructure/postgres/mark.h"
 #include "interface/keeper.h"
+#include "interface/pace.h"
 #include "interface/settings.h"
 
-/* Pace of starts after failures: 1 s, doubling, at most a minute. */
-#define RESTART_FIRST_MS 1000
-#define RESTART_MAX_MS 60000
-/* One that ran this long before it failed starts afresh. */
-#define STEADY_MS 60000
-/* How long to wait before a worker process is asked for again. */
-#define NO_WORKER_MS 5000
 #define NOT_DUE (-1)
 
 static BackgroundWorkerHandle *handle = NULL;
@@ -51,9 +45,8 @@ outbox_keeper_turn(void)
 		turn_off(&info);
 		return NOT_DUE;
 	}
-	/* A clock that has been set back would make it wait for longer than it was told to. */
-	wait = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), info.start_after);
-	if (wait > 0 && wait <= RESTART_MAX_MS)
+	wait = outbox_pace_wait(info.start_after);
+	if (wait > 0)
 		return wait;
 	return stays_down(&info) ? NOT_DUE : start();
 }
@@ -63,8 +56,8 @@ static void
 reap(void)
 {
 	OutboxEndpointInfo info;
+	TimestampTz start_after;
 	int failures;
-	int delay;
 	pid_t pid;
 
 	if (handle == NULL || GetBackgroundWorkerPid(handle, &pid) != BGWH_STOPPED)
@@ -77,12 +70,8 @@ reap(void)
 		outbox_endpoint_set_failures(0, 0);
 		return;
 	}
-	failures = TimestampDifferenceExceeds(info.since, GetCurrentTimestamp(), STEADY_MS)
-				   ? 0
-				   : info.failures;
-	delay = Min(RESTART_MAX_MS, RESTART_FIRST_MS << Min(failures, 6));
-	outbox_endpoint_set_failures(failures + 1,
-								 TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay));
+	failures = outbox_pace_fail(info.failures, info.since, &start_after);
+	outbox_endpoint_set_failures(failures, start_after);
 	outbox_endpoint_set_state(OUTBOX_ENDPOINT_FAILED, "it ended by an error, see the server log");
 }
 
@@ -144,5 +133,5 @@ start(void)
 		return NOT_DUE;
 	handle = NULL;
 	outbox_endpoint_set_state(OUTBOX_ENDPOINT_NO_WORKER, "max_worker_processes is exhausted");
-	return NO_WORKER_MS;
+	return OUTBOX_PACE_NO_WORKER_MS;
 }

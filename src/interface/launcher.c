@@ -13,12 +13,6 @@
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
-#include "catalog/pg_database.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -28,12 +22,12 @@
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 #include "utils/wait_event.h"
 
 #include "infrastructure/postgres/compat.h"
+#include "infrastructure/postgres/databases.h"
 #include "infrastructure/postgres/mark.h"
 #include "infrastructure/postgres/queue.h"
 #include "infrastructure/postgres/shared.h"
@@ -42,26 +36,13 @@
 #include "interface/journal.h"
 #include "interface/keeper.h"
 #include "interface/launcher.h"
+#include "interface/pace.h"
 #include "interface/settings.h"
 
-/* Pace of starts after failures: 1 s, doubling, at most a minute. */
-#define RESTART_FIRST_MS 1000
-#define RESTART_MAX_MS 60000
-/* A relay that ran this long before it failed starts afresh. */
-#define STEADY_MS 60000
-/* How long to wait before a worker process is asked for again. */
-#define NO_WORKER_MS 5000
 /* How often to look whether the relay of an earlier launcher still runs. */
 #define ORPHAN_MS 1000
 /* Seconds after which the launcher itself comes back after an error. */
 #define LAUNCHER_RESTART_S 1
-
-typedef struct Database
-{
-	Oid oid;
-	NameData name;
-	int slot;
-} Database;
 
 static BackgroundWorkerHandle **handles; /* of each slot's relay, or NULL */
 static uint32 wait_event = 0;
@@ -71,16 +52,15 @@ PGDLLEXPORT void outbox_launcher_main(Datum arg);
 static long supervise(void);
 static void warn_of_too_many(void);
 static void reap(void);
-static List *list_databases(void);
-static void release_dropped(List *databases);
+static void release_dropped(const OutboxDatabase *databases, int count);
 static void send_away(int slot, const OutboxSlotInfo *info);
-static TimestampTz consider(const Database *database);
+static TimestampTz consider(const OutboxDatabase *database);
 static void after_end(int slot, const OutboxSlotInfo *info);
 static bool allowed(const char *database);
-static bool stays_down(const Database *database);
+static bool stays_down(const OutboxDatabase *database);
 static void word(char *reason, size_t size, const OutboxMark *mark);
-static TimestampTz start(const Database *database, const OutboxSlotInfo *info);
-static void tell(const Database *database, const OutboxSlotInfo *info, const char *change,
+static TimestampTz start(const OutboxDatabase *database, const OutboxSlotInfo *info);
+static void tell(const OutboxDatabase *database, const OutboxSlotInfo *info, const char *change,
 				 const char *cause);
 static void look_again(void);
 static long sooner(long a, long b);
@@ -144,15 +124,15 @@ supervise(void)
 	MemoryContext round =
 		AllocSetContextCreate(TopMemoryContext, "outbox launcher", ALLOCSET_SMALL_SIZES);
 	MemoryContext previous = MemoryContextSwitchTo(round);
-	List *databases = list_databases();
+	OutboxDatabase *databases;
+	int count = outbox_databases_list(&databases);
 	TimestampTz next = DT_NOEND;
-	ListCell *cell;
 
 	reap();
-	release_dropped(databases);
-	foreach(cell, databases)
+	release_dropped(databases, count);
+	for (int i = 0; i < count; i++)
 	{
-		Database *database = lfirst(cell);
+		OutboxDatabase *database = &databases[i];
 		TimestampTz due;
 
 		database->slot = outbox_shared_find(database->oid);
@@ -204,60 +184,20 @@ reap(void)
 	}
 }
 
-/* All databases that may have a relay, in the current context. */
-static List *
-list_databases(void)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	List *databases = NIL;
-	Relation catalog;
-	TableScanDesc scan;
-	HeapTuple tuple;
-
-	StartTransactionCommand();
-	(void) GetTransactionSnapshot();
-	catalog = table_open(DatabaseRelationId, AccessShareLock);
-	scan = table_beginscan_catalog(catalog, 0, NULL);
-	while (HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
-	{
-		Form_pg_database row = (Form_pg_database) GETSTRUCT(tuple);
-		MemoryContext transaction;
-		Database *database;
-
-		if (!row->datallowconn || row->datistemplate ||
-			row->datconnlimit == OUTBOX_INVALID_DATABASE)
-			continue;
-		transaction = MemoryContextSwitchTo(caller);
-		database = palloc0(sizeof(Database));
-		database->oid = row->oid;
-		database->name = row->datname;
-		databases = lappend(databases, database);
-		MemoryContextSwitchTo(transaction);
-	}
-	table_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	CommitTransactionCommand();
-	pgstat_report_stat(true);
-	MemoryContextSwitchTo(caller);
-	return databases;
-}
-
 /* Takes back the slots of databases that are gone, or may have no relay any more. */
 static void
-release_dropped(List *databases)
+release_dropped(const OutboxDatabase *databases, int count)
 {
 	for (int slot = 0; slot < outbox_shared_count(); slot++)
 	{
 		OutboxSlotInfo info;
-		ListCell *cell;
 		bool exists = false;
 
 		outbox_shared_info(slot, &info);
 		if (!OidIsValid(info.database))
 			continue;
-		foreach(cell, databases)
-			if (((Database *) lfirst(cell))->oid == info.database)
-				exists = true;
+		for (int i = 0; i < count; i++)
+			exists |= databases[i].oid == info.database;
 		if (exists)
 			continue;
 		if (handles[slot] != NULL || info.pid != 0)
@@ -285,16 +225,15 @@ send_away(int slot, const OutboxSlotInfo *info)
 
 /* Does for one database what is due; returns when to come back. */
 static TimestampTz
-consider(const Database *database)
+consider(const OutboxDatabase *database)
 {
 	int slot = database->slot;
 	OutboxSlotInfo info;
-	long wait;
-	bool admitted = allowed(NameStr(database->name));
+	bool admitted = allowed(database->name);
 
 	outbox_shared_info(slot, &info);
 	if (info.pid == 0)
-		outbox_tally_name(slot, NameStr(database->name));
+		outbox_tally_name(slot, database->name);
 	if (handles[slot] != NULL || info.pid != 0)
 	{
 		if (info.holds > 0 || !admitted)
@@ -318,9 +257,7 @@ consider(const Database *database)
 	if (info.state == OUTBOX_SLOT_ABSENT || info.state == OUTBOX_SLOT_DISABLED ||
 		info.state == OUTBOX_SLOT_SAFE_MODE)
 		return DT_NOEND;
-	/* A clock that has been set back would make it wait for longer than it was told to. */
-	wait = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), info.start_after);
-	if (wait > 0 && wait <= RESTART_MAX_MS)
+	if (outbox_pace_wait(info.start_after) > 0)
 		return info.start_after;
 	if (stays_down(database))
 		return DT_NOEND;
@@ -333,8 +270,8 @@ consider(const Database *database)
 static void
 after_end(int slot, const OutboxSlotInfo *info)
 {
-	int failures = info->failures;
-	int delay;
+	int failures;
+	TimestampTz start_after;
 
 	pfree(handles[slot]);
 	handles[slot] = NULL;
@@ -348,11 +285,8 @@ after_end(int slot, const OutboxSlotInfo *info)
 		outbox_shared_set_state(slot, OUTBOX_SLOT_UNKNOWN);
 		return;
 	}
-	if (TimestampDifferenceExceeds(info->since, GetCurrentTimestamp(), STEADY_MS))
-		failures = 0;
-	delay = Min(RESTART_MAX_MS, RESTART_FIRST_MS << Min(failures, 6));
-	outbox_shared_set_failures(slot, failures + 1,
-							   TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay));
+	failures = outbox_pace_fail(info->failures, info->since, &start_after);
+	outbox_shared_set_failures(slot, failures, start_after);
 	outbox_shared_set_state(slot, OUTBOX_SLOT_FAILED);
 }
 
@@ -374,7 +308,7 @@ allowed(const char *database)
 
 /* Looks how the last relay ended; true: there shall be no next one. */
 static bool
-stays_down(const Database *database)
+stays_down(const OutboxDatabase *database)
 {
 	OutboxMark mark;
 	OutboxRelayStatus before;
@@ -385,7 +319,7 @@ stays_down(const Database *database)
 		.message = message,
 		.hint = "Remove the cause and call outbox.resume() in that database, or "
 				"outbox.set_aside() with the event.",
-		.database = NameStr(database->name),
+		.database = database->name,
 		.cause = "safe_mode",
 		.reason = status.text,
 	};
@@ -403,8 +337,8 @@ stays_down(const Database *database)
 	outbox_shared_set_state(database->slot, OUTBOX_SLOT_SAFE_MODE);
 	entry.event_id = status.suspect;
 	entry.attempt = mark.suspicion.ends;
-	snprintf(message, sizeof(message), "relay for database \"%s\" stays down: %s",
-			 NameStr(database->name), status.text);
+	snprintf(message, sizeof(message), "relay for database \"%s\" stays down: %s", database->name,
+			 status.text);
 	if (strcmp(before.text, status.text) != 0)
 		outbox_journal_write(&entry, true);
 	return true;
@@ -428,7 +362,7 @@ word(char *reason, size_t size, const OutboxMark *mark)
 }
 
 static TimestampTz
-start(const Database *database, const OutboxSlotInfo *info)
+start(const OutboxDatabase *database, const OutboxSlotInfo *info)
 {
 	BackgroundWorker worker = {
 		.bgw_type = "cleanoutbox relay",
@@ -442,9 +376,10 @@ start(const Database *database, const OutboxSlotInfo *info)
 	};
 	MemoryContext previous = MemoryContextSwitchTo(TopMemoryContext);
 	bool started;
-	TimestampTz retry = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), NO_WORKER_MS);
+	TimestampTz retry =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), OUTBOX_PACE_NO_WORKER_MS);
 
-	snprintf(worker.bgw_name, BGW_MAXLEN, "cleanoutbox relay for %s", NameStr(database->name));
+	snprintf(worker.bgw_name, BGW_MAXLEN, "cleanoutbox relay for %s", database->name);
 	/* Before the start: the relay itself may set another state at once. */
 	outbox_shared_set_state(database->slot, OUTBOX_SLOT_RUNNING);
 	started = RegisterDynamicBackgroundWorker(&worker, &handles[database->slot]);
@@ -461,13 +396,14 @@ start(const Database *database, const OutboxSlotInfo *info)
 
 /* What text has no line for: outbox.status tells it, and PostgreSQL that a relay has failed. */
 static void
-tell(const Database *database, const OutboxSlotInfo *info, const char *change, const char *cause)
+tell(const OutboxDatabase *database, const OutboxSlotInfo *info, const char *change,
+	 const char *cause)
 {
 	char message[2 * NAMEDATALEN];
 	OutboxJournalEntry entry = {
 		.change = change,
 		.message = message,
-		.database = NameStr(database->name),
+		.database = database->name,
 		.cause = cause,
 		.attempt = (uint32_t) info->failures,
 	};

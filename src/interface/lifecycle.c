@@ -12,6 +12,7 @@
 #include "utils/lsyscache.h"
 
 #include "domain/diagram.h"
+#include "interface/argument.h"
 #include "interface/definer.h"
 #include "interface/record.h"
 #include "interface/report.h"
@@ -30,19 +31,16 @@ static const char *write_array(const OutboxNames *names);
 Datum
 outbox_lifecycle_define(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
 	OutboxDefinition *definition;
 	OutboxNames initial;
 	Oid types[] = {TEXTOID, NAMEOID, TEXTOID};
 	Datum values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), 0};
-	OutboxCall call = outbox_definer_call("define_lifecycle");
 	const char *column;
 
-	if (PG_ARGISNULL(1))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("state_column must not be null"));
+	outbox_argument_require(fcinfo, 1, "state_column");
 	column = NameStr(*PG_GETARG_NAME(1));
-	initial = outbox_definer_names(fcinfo, 2, "initial");
+	initial = outbox_argument_names(fcinfo, 2, "initial");
 	definition = outbox_definer_open(aggregate);
 	outbox_definer_need_column(definition->root, column);
 	for (int i = 0; i < initial.count; i++)
@@ -55,10 +53,8 @@ outbox_lifecycle_define(PG_FUNCTION_ARGS)
 		ereport(ERROR, errcode(ERRCODE_DUPLICATE_OBJECT),
 				errmsg("aggregate \"%s\" has a lifecycle already", aggregate),
 				errhint("Call outbox.undefine_lifecycle first."));
-	outbox_definer_add(&call, aggregate);
-	outbox_definer_add(&call, column);
-	outbox_definer_add(&call, write_array(&initial));
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply("define_lifecycle", 3,
+						 (const char *[]){aggregate, column, write_array(&initial)});
 	PG_RETURN_VOID();
 }
 
@@ -66,8 +62,7 @@ outbox_lifecycle_define(PG_FUNCTION_ARGS)
 Datum
 outbox_lifecycle_undefine(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
-	OutboxCall call = outbox_definer_call("undefine_lifecycle");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
 	Datum values[] = {PG_GETARG_DATUM(0)};
 
 	need_lifecycle(outbox_definer_open(aggregate));
@@ -75,8 +70,7 @@ outbox_lifecycle_undefine(PG_FUNCTION_ARGS)
 								   &(Oid){TEXTOID}, values, NULL);
 	(void) outbox_definition_write("DELETE FROM outbox.rule_lifecycle WHERE aggregate = $1", 1,
 								   &(Oid){TEXTOID}, values, NULL);
-	outbox_definer_add(&call, aggregate);
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply("undefine_lifecycle", 1, (const char *[]){aggregate});
 	PG_RETURN_VOID();
 }
 
@@ -84,16 +78,15 @@ outbox_lifecycle_undefine(PG_FUNCTION_ARGS)
 Datum
 outbox_lifecycle_define_transition(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
-	const char *from = outbox_definer_text(fcinfo, 1, "from_state");
-	const char *to = outbox_definer_text(fcinfo, 2, "to_state");
-	const char *action = outbox_definer_optional(fcinfo, 3);
-	const char *guard = outbox_definer_optional(fcinfo, 4);
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
+	const char *from = outbox_argument_text(fcinfo, 1, "from_state");
+	const char *to = outbox_argument_text(fcinfo, 2, "to_state");
+	const char *action = outbox_argument_optional(fcinfo, 3);
+	const char *guard = outbox_argument_optional(fcinfo, 4);
 	OutboxDefinition *definition = outbox_definer_open(aggregate);
 	Oid types[] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
 	Datum values[6] = {PG_GETARG_DATUM(0)};
 	char nulls[] = "      ";
-	OutboxCall call = outbox_definer_call("define_transition");
 
 	need_lifecycle(definition);
 	from = spell(definition, definition->state_column, from);
@@ -120,12 +113,8 @@ outbox_lifecycle_define_transition(PG_FUNCTION_ARGS)
 			errmsg("the transition of aggregate \"%s\" from \"%s\" to \"%s\" is defined already",
 				   aggregate, from, to),
 			errhint("Call outbox.undefine_transition first."));
-	outbox_definer_add(&call, aggregate);
-	outbox_definer_add(&call, from);
-	outbox_definer_add(&call, to);
-	outbox_definer_add(&call, action);
-	outbox_definer_add(&call, guard);
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply("define_transition", 5,
+						 (const char *[]){aggregate, from, to, action, guard});
 	PG_RETURN_VOID();
 }
 
@@ -133,13 +122,12 @@ outbox_lifecycle_define_transition(PG_FUNCTION_ARGS)
 Datum
 outbox_lifecycle_undefine_transition(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
-	const char *from = outbox_definer_text(fcinfo, 1, "from_state");
-	const char *to = outbox_definer_text(fcinfo, 2, "to_state");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
+	const char *from = outbox_argument_text(fcinfo, 1, "from_state");
+	const char *to = outbox_argument_text(fcinfo, 2, "to_state");
 	OutboxDefinition *definition = outbox_definer_open(aggregate);
 	Oid types[] = {TEXTOID, TEXTOID, TEXTOID};
 	Datum values[] = {PG_GETARG_DATUM(0), 0, 0};
-	OutboxCall call = outbox_definer_call("undefine_transition");
 
 	need_lifecycle(definition);
 	values[1] = CStringGetTextDatum(spell(definition, definition->state_column, from));
@@ -150,10 +138,7 @@ outbox_lifecycle_undefine_transition(PG_FUNCTION_ARGS)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("aggregate \"%s\" has no transition from \"%s\" to \"%s\"", aggregate, from,
 					   to));
-	outbox_definer_add(&call, aggregate);
-	outbox_definer_add(&call, from);
-	outbox_definer_add(&call, to);
-	outbox_definer_apply(aggregate, &call);
+	outbox_definer_apply("undefine_transition", 3, (const char *[]){aggregate, from, to});
 	PG_RETURN_VOID();
 }
 
@@ -161,7 +146,7 @@ outbox_lifecycle_undefine_transition(PG_FUNCTION_ARGS)
 Datum
 outbox_lifecycle_diagram(PG_FUNCTION_ARGS)
 {
-	const char *aggregate = outbox_definer_text(fcinfo, 0, "aggregate");
+	const char *aggregate = outbox_argument_text(fcinfo, 0, "aggregate");
 	List *tables = outbox_definition_tables(aggregate);
 	OutboxDefinition *definition;
 	OutboxText drawn = {0};

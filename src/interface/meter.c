@@ -61,6 +61,7 @@ outbox_meter_read(OutboxMeter *meter, const OutboxRelay *relay, bool paused, int
 		outbox_relay_glance(relay, &glance);
 	glance.idle &= !paused;
 	add_counters(meter, &glance);
+	meter->gauges.idle = glance.idle;
 	if (glance.idle)
 		meter->idle_at = now;
 	if (census_due_at(meter) <= now || glance.counters->refused != meter->refused)
@@ -69,7 +70,6 @@ outbox_meter_read(OutboxMeter *meter, const OutboxRelay *relay, bool paused, int
 		meter->owes |= !glance.idle;
 	note_oldest(meter, &glance, now);
 	meter->gauges.paused = paused;
-	meter->gauges.idle = glance.idle;
 	if (glance.idle)
 		meter->gauges.backlog = 0;
 	/* What was shown once must not be forgotten by a crash. */
@@ -135,11 +135,13 @@ static int64_t
 census_due_at(const OutboxMeter *meter)
 {
 	const OutboxTallyGauges *gauges = &meter->gauges;
-	int64_t busy_at = meter->idle_at + CENSUS_BUSY_US;
 	bool dead = gauges->dead_letters > 0 || gauges->blocked > 0 || gauges->waiting > 0;
+	int64_t due_at = meter->counted_at + (dead ? CENSUS_DEAD_US : CENSUS_IDLE_US);
 
-	return Min(meter->counted_at + (dead ? CENSUS_DEAD_US : CENSUS_IDLE_US),
-			   Max(meter->counted_at + CENSUS_BUSY_US, busy_at));
+	/* Nothing waits: the time that something has waited for does not begin. */
+	if (gauges->idle)
+		return due_at;
+	return Min(due_at, Max(meter->counted_at, meter->idle_at) + CENSUS_BUSY_US);
 }
 
 /* Ids of transactions that were rolled back, or are open, count as events that wait. */

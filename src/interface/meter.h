@@ -39,7 +39,10 @@ extern void outbox_meter_set_clock(OutboxMeter *meter, int64_t now);
 extern void outbox_meter_read(OutboxMeter *meter, const OutboxRelay *relay, bool paused,
 							  int64_t now);
 
-/* How long there is nothing to read, if nothing happens: milliseconds, at most so many. */
+/*
+ * After reading: how long there is nothing more to read, if nothing happens; in
+ * milliseconds, at most so many.
+ */
 extern long outbox_meter_rest(const OutboxMeter *meter, long most, int64_t now);
 
 #endif

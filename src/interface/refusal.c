@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 
 #include "infrastructure/postgres/wakeup.h"
+#include "interface/argument.h"
 #include "interface/record.h"
 
 PG_FUNCTION_INFO_V1(outbox_refusal_redrive);
@@ -52,7 +53,6 @@ static const char look_query[] =
 	"       d.headers LIKE 'Outbox-Erased:%'"
 	"  FROM outbox.dead_letter d WHERE d.event_id = $1";
 
-static void require(FunctionCallInfo fcinfo, int argument, const char *name);
 static uint64 mark(const char *query, int arguments, Datum *values);
 static bool look_at(int64 event);
 static const char *column(int number);
@@ -67,7 +67,7 @@ outbox_refusal_redrive(PG_FUNCTION_ARGS)
 	int64 event;
 
 	outbox_record_require_writable("outbox.redrive()");
-	require(fcinfo, 0, "event_id");
+	outbox_argument_require(fcinfo, 0, "event_id");
 	event = PG_GETARG_INT64(0);
 	values[0] = Int64GetDatum(event);
 	SPI_connect();
@@ -97,8 +97,8 @@ outbox_refusal_discard(PG_FUNCTION_ARGS)
 	int64 event;
 
 	outbox_record_require_writable("outbox.discard()");
-	require(fcinfo, 0, "event_id");
-	require(fcinfo, 1, "reason");
+	outbox_argument_require(fcinfo, 0, "event_id");
+	outbox_argument_require(fcinfo, 1, "reason");
 	event = PG_GETARG_INT64(0);
 	values[0] = Int64GetDatum(event);
 	values[1] = PG_GETARG_DATUM(1);
@@ -113,14 +113,6 @@ outbox_refusal_discard(PG_FUNCTION_ARGS)
 	}
 	SPI_finish();
 	PG_RETURN_VOID();
-}
-
-static void
-require(FunctionCallInfo fcinfo, int argument, const char *name)
-{
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("%s must not be null", name));
 }
 
 /* Marks dead letters, has the commit wake the relay, and returns how many they are. */

@@ -168,7 +168,6 @@ label_of(Oid value)
 static void
 follow(const Noted *note)
 {
-	OutboxCall call = {.text = makeStringInfo()};
 	const char *now;
 	Datum value;
 
@@ -184,7 +183,6 @@ follow(const Noted *note)
 		return;
 	value = CStringGetTextDatum(now);
 	(void) outbox_definition_write(note->update, 1, &(Oid){TEXTOID}, &value, NULL);
-	appendStringInfo(call.text, "-- %s became %s", note->text, now);
-	outbox_definer_record(note->aggregate, &call);
+	outbox_definer_record(note->aggregate, psprintf("-- %s became %s", note->text, now));
 	outbox_definer_refresh(note->aggregate);
 }

@@ -12,6 +12,7 @@
 
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/wakeup.h"
+#include "interface/argument.h"
 #include "interface/record.h"
 
 PG_FUNCTION_INFO_V1(outbox_safety_set_aside);
@@ -23,9 +24,7 @@ Datum
 outbox_safety_set_aside(PG_FUNCTION_ARGS)
 {
 	outbox_record_require_writable("outbox.set_aside()");
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("event_id must not be null"));
+	outbox_argument_require(fcinfo, 0, "event_id");
 	require_suspect(PG_GETARG_INT64(0));
 	outbox_wakeup_pardon_here(PG_GETARG_INT64(0));
 	PG_RETURN_VOID();

@@ -8,6 +8,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 
+#include "interface/argument.h"
 #include "interface/record.h"
 
 PG_FUNCTION_INFO_V1(outbox_schedule_cancel);
@@ -21,9 +22,7 @@ outbox_schedule_cancel(PG_FUNCTION_ARGS)
 	bool found;
 
 	outbox_record_require_writable("outbox.cancel_scheduled()");
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("event_id must not be null"));
+	outbox_argument_require(fcinfo, 0, "event_id");
 	values[0] = PG_GETARG_DATUM(0);
 	SPI_connect();
 	if (SPI_execute_with_args("DELETE FROM outbox.scheduled WHERE id = $1", 1, types, values, NULL,

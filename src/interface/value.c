@@ -26,12 +26,12 @@
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
+#include "interface/argument.h"
 #include "interface/conforms.h"
 
 PG_FUNCTION_INFO_V1(outbox_value_define);
 PG_FUNCTION_INFO_V1(outbox_value_undefine);
 
-static void require(FunctionCallInfo fcinfo, int argument, const char *name);
 static void run(const char *command);
 static void refuse_existing(Oid schema, const char *name);
 static void judge(const char *expression, Oid base);
@@ -50,9 +50,9 @@ outbox_value_define(PG_FUNCTION_ARGS)
 	Oid base;
 	char *name;
 
-	require(fcinfo, 0, "name");
-	require(fcinfo, 1, "base");
-	require(fcinfo, 2, "check_expression");
+	outbox_argument_require(fcinfo, 0, "name");
+	outbox_argument_require(fcinfo, 1, "base");
+	outbox_argument_require(fcinfo, 2, "check_expression");
 	names = textToQualifiedNameList(PG_GETARG_TEXT_PP(0));
 	base = PG_GETARG_OID(1);
 	expression = text_to_cstring(PG_GETARG_TEXT_PP(2));
@@ -78,7 +78,7 @@ outbox_value_undefine(PG_FUNCTION_ARGS)
 	List *names;
 	Oid type;
 
-	require(fcinfo, 0, "name");
+	outbox_argument_require(fcinfo, 0, "name");
 	names = textToQualifiedNameList(PG_GETARG_TEXT_PP(0));
 	type = LookupTypeNameOid(NULL, makeTypeNameFromNameList(names), true);
 	if (!outbox_conforms_governs(type))
@@ -91,14 +91,6 @@ outbox_value_undefine(PG_FUNCTION_ARGS)
 	run(psprintf("DROP DOMAIN %s", format_type_be_qualified(type)));
 	SPI_finish();
 	PG_RETURN_VOID();
-}
-
-static void
-require(FunctionCallInfo fcinfo, int argument, const char *name)
-{
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("%s must not be null", name));
 }
 
 static void

@@ -29,12 +29,10 @@
 #include "utils/timestamp.h"
 
 #include "infrastructure/postgres/catalog.h"
-#include "infrastructure/postgres/identity.h"
 #include "infrastructure/postgres/ledger.h"
 #include "infrastructure/postgres/log.h"
 #include "infrastructure/postgres/monotonic.h"
 #include "infrastructure/postgres/queue.h"
-#include "infrastructure/postgres/ring.h"
 #include "infrastructure/postgres/schedule.h"
 #include "infrastructure/postgres/shared.h"
 #include "infrastructure/postgres/store.h"
@@ -43,6 +41,8 @@
 #include "interface/binding.h"
 #include "interface/bulletin.h"
 #include "interface/caution.h"
+#include "interface/claim.h"
+#include "interface/housekeeping.h"
 #include "interface/journal.h"
 #include "interface/meter.h"
 #include "interface/settings.h"
@@ -51,32 +51,25 @@
 /* How long an unusable secret file is left alone. */
 #define MISFIT_RETRY_MS 5000
 #define STANDSTILL_MS 60000
-/* How often to look whether old events can go: some times per retention. */
-#define HOUSEKEEPING_TURNS 20
-#define HOUSEKEEPING_MIN_US INT64CONST(1000000)
-#define HOUSEKEEPING_MAX_US INT64CONST(60000000)
 #define STRUCTURED_PAYLOAD_MAX ((size_t) 64 * 1024 * 1024)
 
 typedef struct Worker
 {
 	int slot;
 	OutboxBinding binding;
-	OutboxIdentity identity;
+	OutboxClaim claim;
 	OutboxStore *store;
 	OutboxLedger *ledger; /* over the store */
 	OutboxNatsBroker *broker;
 	OutboxQueue *queue; /* NULL: nothing is broadcast */
 	OutboxRelay *relay; /* NULL until the settings fit */
 	OutboxRelayOptions options;
-	OutboxRing ring;
-	int64_t housekeeping_at; /* when to look after the ring again */
+	OutboxHousekeeping housekeeping;
 	OutboxSchedule schedule;
 	OutboxBulletin bulletin;
 	OutboxMeter meter;
 	OutboxCaution caution;
 	bool paused; /* by outbox.pause */
-	char fence[OUTBOX_TEXT_SIZE]; /* why it is fenced; "": it is not */
-	uint64_t verification; /* the one that was begun last */
 } Worker;
 
 PGDLLEXPORT void outbox_relay_main(Datum arg);
@@ -85,25 +78,19 @@ static void leave_without_handlers(int code, Datum arg);
 static void connect_to_database(Worker *worker);
 static void pin_settings(void);
 static bool look_around(Worker *worker);
-static void take_identity(Worker *worker);
 static void leave(Worker *worker, OutboxSlotState state);
 static void mind_signals(Worker *worker);
 static void bind_settings(Worker *worker, bool reconnect);
 static bool ids_ascend(Worker *worker);
 static void turn(Worker *worker);
 static long rest(const Worker *worker, const OutboxRelayStep *step);
-static void give_up(Worker *worker);
 static long stand_still(Worker *worker);
-static void keep_house(Worker *worker);
-static TimestampTz find_verified_at(const Worker *worker);
-static void verify_when_asked(Worker *worker);
 static bool fits(const Worker *worker);
 static long ms_until(int64_t wake_at);
 
 void
 outbox_relay_main(Datum arg)
 {
-	uint64_t asked;
 	Worker *worker = MemoryContextAllocZero(TopMemoryContext, sizeof(Worker));
 
 	on_proc_exit(leave_without_handlers, (Datum) 0);
@@ -118,7 +105,8 @@ outbox_relay_main(Datum arg)
 		leave(worker, OUTBOX_SLOT_ABSENT);
 	if (!outbox_settings.enabled)
 		leave(worker, OUTBOX_SLOT_DISABLED);
-	take_identity(worker);
+	outbox_claim_make(&worker->claim);
+	strlcpy(worker->binding.uuid, worker->claim.identity.uuid, sizeof(worker->binding.uuid));
 
 	MemoryContextSwitchTo(TopMemoryContext);
 	outbox_caution_begin(&worker->caution, worker->binding.database, outbox_monotonic_us());
@@ -128,8 +116,8 @@ outbox_relay_main(Datum arg)
 	outbox_meter_open(
 		&worker->meter,
 		outbox_tally_open(worker->slot, worker->binding.database, worker->binding.uuid),
-		worker->store, worker->identity.ids_from, outbox_monotonic_us());
-	outbox_ring_load(&worker->ring, worker->slot);
+		worker->store, worker->claim.identity.ids_from, outbox_monotonic_us());
+	outbox_housekeeping_open(&worker->housekeeping, worker->slot, worker->store);
 	worker->schedule.slot = worker->slot;
 	worker->broker = outbox_nats_broker_create();
 	if (worker->broker == NULL)
@@ -137,7 +125,6 @@ outbox_relay_main(Datum arg)
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not prepare the NATS connection")));
 	outbox_bulletin_open(&worker->bulletin, worker->slot, &worker->binding, worker->store,
 						 worker->broker);
-	outbox_shared_verifications(worker->slot, &asked, &worker->verification);
 	bind_settings(worker, false);
 	for (;;)
 	{
@@ -213,28 +200,6 @@ look_around(Worker *worker)
 	return found;
 }
 
-/* Notes where the outbox is now, or that it is fenced. */
-static void
-take_identity(Worker *worker)
-{
-	OutboxIdentity *identity = &worker->identity;
-	int64_t ids_from;
-
-	outbox_transaction_begin();
-	outbox_identity_load(identity);
-	strlcpy(worker->binding.uuid, identity->uuid, sizeof(worker->binding.uuid));
-	if (!outbox_origin_continues(identity->origin))
-		strlcpy(worker->fence, outbox_identity_explain(identity->origin), sizeof(worker->fence));
-	else if (!identity->noted)
-	{
-		ids_from = outbox_identity_next_ids();
-		if (ids_from > 0)
-			outbox_log_raise_ids(ids_from);
-		outbox_identity_settle(identity->uuid, Max(ids_from, identity->ids_from));
-	}
-	outbox_transaction_commit();
-}
-
 /* Ends on purpose. */
 static void
 leave(Worker *worker, OutboxSlotState state)
@@ -300,8 +265,8 @@ bind_settings(Worker *worker, bool reconnect)
 	outbox_store_publish_after_standbys(worker->store, outbox_settings.publish_after ==
 														   OUTBOX_PUBLISH_AFTER_STANDBY);
 	worker->binding.reason[0] = '\0';
-	worker->housekeeping_at = 0;
-	if (worker->paused || worker->fence[0] || !ids_ascend(worker) ||
+	outbox_housekeeping_hurry(&worker->housekeeping);
+	if (worker->paused || worker->claim.fence[0] || !ids_ascend(worker) ||
 		!outbox_binding_prepare(&worker->binding) ||
 		!outbox_binding_broker(&worker->binding, worker->broker))
 		return;
@@ -344,7 +309,6 @@ static void
 turn(Worker *worker)
 {
 	static bool woken = true;
-	bool entered = false;
 	long timeout;
 	OutboxWakes wakes;
 
@@ -352,32 +316,32 @@ turn(Worker *worker)
 	{
 		OutboxRelayStep step;
 
-		verify_when_asked(worker);
+		outbox_housekeeping_verify(&worker->housekeeping, worker->relay);
+		/* Before the step, which so takes what has entered the log. */
+		woken |= outbox_schedule_turn(&worker->schedule, worker->options.poll_interval);
 		outbox_meter_set_clock(&worker->meter, outbox_monotonic_us());
 		step = outbox_relay_step(worker->relay, outbox_monotonic_us(), woken);
-		entered = outbox_schedule_turn(&worker->schedule, worker->options.poll_interval);
-		timeout = step.busy || entered ? 0 : rest(worker, &step);
+		timeout = 0;
 		if (!step.busy)
 		{
-			outbox_bulletin_relay(&worker->bulletin, worker->relay, worker->verification,
-								  outbox_monotonic_us());
+			outbox_bulletin_relay(&worker->bulletin, worker->relay,
+								  worker->housekeeping.verification, outbox_monotonic_us());
 			outbox_meter_read(&worker->meter, worker->relay, false, outbox_monotonic_us());
+			timeout = rest(worker, &step);
 		}
 		if (outbox_store_is_restored(worker->store))
 			leave(worker, OUTBOX_SLOT_UNKNOWN);
 		if (outbox_relay_stranger(worker->relay) != 0)
-			give_up(worker);
-		else if (outbox_monotonic_us() >= worker->housekeeping_at)
-			keep_house(worker);
+			outbox_claim_give_up(&worker->claim, worker->relay, outbox_monotonic_us());
+		else
+			outbox_housekeeping_turn(&worker->housekeeping, worker->relay);
 		if (outbox_caution_ends(&worker->caution, worker->relay, outbox_monotonic_us()))
 			bind_settings(worker, false);
 	}
 	else
 		timeout = stand_still(worker);
 	wakes = outbox_waiter_wait(worker->broker, timeout);
-	woken = entered;
-	if (wakes.latch)
-		woken |= outbox_shared_take_wake(worker->slot);
+	woken = wakes.latch && outbox_shared_take_wake(worker->slot);
 	outbox_nats_broker_process(worker->broker, wakes.readable || wakes.latch, wakes.writable);
 	if (outbox_nats_broker_overdue(worker->broker))
 		ereport(ERROR,
@@ -396,21 +360,6 @@ rest(const Worker *worker, const OutboxRelayStep *step)
 	return outbox_meter_rest(&worker->meter, rest, outbox_monotonic_us());
 }
 
-/* Somebody else is this outbox, too: stands still, and keeps clear of his ids. */
-static void
-give_up(Worker *worker)
-{
-	OutboxRelayReport report;
-
-	outbox_relay_report(worker->relay, &report);
-	strlcpy(worker->fence, report.text, sizeof(worker->fence));
-	outbox_relay_pause(worker->relay, outbox_monotonic_us());
-	outbox_transaction_begin();
-	outbox_log_raise_ids(
-		outbox_origin_next_ids(worker->identity.ids_from, outbox_relay_stranger(worker->relay)));
-	outbox_transaction_commit();
-}
-
 /* Publishes nothing, and tells why; returns the time to do so for. */
 static long
 stand_still(Worker *worker)
@@ -419,7 +368,7 @@ stand_still(Worker *worker)
 		outbox_postgres_queue.admit(worker->queue, OUTBOX_FATE_OFFLINE);
 	outbox_meter_set_clock(&worker->meter, outbox_monotonic_us());
 	outbox_meter_read(&worker->meter, worker->relay, worker->paused, outbox_monotonic_us());
-	if (!worker->paused && !worker->fence[0])
+	if (!worker->paused && !worker->claim.fence[0])
 	{
 		outbox_bulletin_misfit(&worker->bulletin, OUTBOX_CODE_SETTINGS, worker->binding.reason);
 		bind_settings(worker, true);
@@ -428,64 +377,14 @@ stand_still(Worker *worker)
 	/* A pause and a fence last until they are announced to have changed. */
 	outbox_bulletin_misfit(&worker->bulletin,
 						   worker->paused ? OUTBOX_CODE_PAUSED : OUTBOX_CODE_FENCED,
-						   worker->paused ? "publishing is paused" : worker->fence);
+						   worker->paused ? "publishing is paused" : worker->claim.fence);
 	return outbox_meter_rest(&worker->meter, STANDSTILL_MS, outbox_monotonic_us());
-}
-
-/*
- * Lets old events go, as far as all before them is written down and the stream is known
- * to hold what it should.
- */
-static void
-keep_house(Worker *worker)
-{
-	const char *settled = outbox_store_settled_snapshot(worker->store);
-	OutboxRingPolicy policy = {
-		.hold = outbox_settings.hold_time * INT64CONST(1000000),
-		.verified_at = find_verified_at(worker),
-	};
-
-	policy.retention = Max(outbox_settings.retention * INT64CONST(1000000), policy.hold);
-	if (settled == NULL)
-		return;
-	outbox_ring_turn(&worker->ring, worker->slot, settled, &policy);
-	outbox_relay_check(worker->relay, outbox_monotonic_us());
-	worker->housekeeping_at =
-		outbox_monotonic_us() +
-		Min(Max(policy.retention / HOUSEKEEPING_TURNS, HOUSEKEEPING_MIN_US), HOUSEKEEPING_MAX_US);
-}
-
-/* When the stream was found to hold all that it should, by the clock; 0: not now. */
-static TimestampTz
-find_verified_at(const Worker *worker)
-{
-	OutboxRelayReport report;
-
-	outbox_relay_report(worker->relay, &report);
-	if (report.verified_at == 0)
-		return 0;
-	return GetCurrentTimestamp() - (outbox_monotonic_us() - report.verified_at);
-}
-
-/* Begins what outbox.verify asks for. */
-static void
-verify_when_asked(Worker *worker)
-{
-	uint64_t asked;
-	uint64_t over;
-
-	outbox_shared_verifications(worker->slot, &asked, &over);
-	if (asked != worker->verification)
-	{
-		worker->verification = asked;
-		outbox_relay_verify(worker->relay, outbox_monotonic_us());
-	}
 }
 
 static bool
 fits(const Worker *worker)
 {
-	return worker->relay != NULL && !worker->fence[0] && worker->binding.reason[0] == '\0';
+	return worker->relay != NULL && !worker->claim.fence[0] && worker->binding.reason[0] == '\0';
 }
 
 static long

@@ -107,5 +107,19 @@ my $versions = versions_of(@ours);
 is_deeply([ grep { my @v = @{ $versions->{$_} }; join(' ', @v) ne join(' ', $v[0] .. $v[0] + $#v) } keys %$versions ], [], 'versions follow each other');
 is_deeply([ map { $versions->{$_}[-1] } 1 .. 10 ], [ split /\n/, query($node, 'SELECT n FROM thing ORDER BY id') ], 'up to the last');
 
+# A name that is too long for a stream when each of its bytes is escaped: in LATIN1 the
+# bytes of this one are letters of their own, two bytes each in UTF-8.
+my $long = { database => "\xc3\xa4" x 31 };
+query($node, qq{CREATE DATABASE "$long->{database}" TEMPLATE template0 ENCODING LATIN1 LC_COLLATE "C" LC_CTYPE "C"});
+query($node, qq{ALTER DATABASE "$long->{database}" SET outbox.subject_template = 'long.{aggregate}.{action}'});
+query($node, qq{ALTER DATABASE "$long->{database}" SET outbox.broadcast_template = 'longcast.{aggregate}.{action}'});
+query($node, 'CREATE EXTENSION cleanoutbox', $long);
+state_is($node, 'misconfigured', 'a stream cannot have a name that long', $long, reason => qr/^outbox\.stream: .* longer than 255 bytes/);
+query($node, qq{ALTER DATABASE "$long->{database}" SET outbox.stream = 'LONG'});
+query($node, 'SELECT pg_reload_conf()');
+query($node, q{SELECT outbox.emit('thing', '1', 'made')}, $long);
+drained($node, 'a name without it is published to', $long);
+is($other->count('LONG'), 1, 'it holds the event');
+
 $node->stop;
 done_testing();

@@ -1,4 +1,5 @@
-# What the relay does not do while it waits: hold a transaction, hold back VACUUM.
+# What the relay does not do while it waits: hold a transaction, hold back VACUUM,
+# wake more often than it has to.
 #
 # Promises: Polite.
 use strict;
@@ -57,6 +58,35 @@ vacuums('VACUUM is not held back by messages in flight');
 $broker->resume;
 drained($node, 'all is published in the end');
 same_as_log($node, $broker, 'nothing is lost or twice', { brief => 1 });
+
+# One wake-up serves the log and the schedule, whenever the log was looked at before, and
+# what else there is to look at does not need one of its own.
+# Counted from one report of the relay's statistics to another, when they are exact; an
+# event that waits has the schedule's index read at each poll.
+query($node, q{SELECT outbox.emit('call', '1', 'due', deliver_at => now() + interval '1 day')});
+my $looks = q{SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_all_indexes WHERE indexrelname = 'scheduled_due_idx'};
+
+# How often the relay has polled and woken, at a report that tells of so many polls.
+sub polled
+{
+	my ($least) = @_;
+	my $seen = query($node, $looks);
+	eventually('the relay polls', sub { my $last = $seen; $seen = query($node, $looks); $seen != $last && $seen >= $least });
+	my ($woken) = PostgreSQL::Test::Utils::slurp_file('/proc/' . relay_pid($node) . '/status') =~ /^voluntary_ctxt_switches:\s+(\d+)/m;
+	return ($seen, $woken);
+}
+
+foreach (['100ms', 20], ['1s', 8], ['2s', 6])
+{
+	my ($interval, $polls) = @$_;
+	set_conf($node, 'outbox.poll_interval' => $interval);
+	query($node, q{SELECT outbox.emit('call', '1', 'made')});
+	drained($node, 'an event is published');
+	my ($polled, $woken) = polled(0);
+	my ($polled_after, $woken_after) = polled($polled + $polls);
+	my ($times, $wakes) = ($polled_after - $polled, $woken_after - $woken);
+	cmp_ok($wakes / $times, '<', 1.6, "idle, it wakes once per $interval ($wakes times for $times polls)");
+}
 
 # Polling by itself makes no noise: no WAL, no writing transactions.  What a reload
 # has the relay write down is over before.

@@ -43,6 +43,7 @@ static Oid recall(const char *name);
 static Oid look_up(const char *name);
 static void forget(Datum arg, Oid relation);
 static void forget_all(Datum arg, int cache, uint32 hash);
+static Oid read_oid(int cache, Oid row, AttrNumber attribute);
 static void report_missing(const char *name);
 
 uint32_t
@@ -159,27 +160,28 @@ outbox_catalog_owner(void)
 uint32_t
 outbox_catalog_table_owner(uint32_t table)
 {
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-	Oid owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", table);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
+	return read_oid(RELOID, table, Anum_pg_class_relowner);
 }
 
 uint32_t
 outbox_catalog_operator_schema(uint32_t operator)
 {
-	HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-	Oid schema;
+	return read_oid(OPEROID, operator, Anum_pg_operator_oprnamespace);
+}
+
+/* An attribute, which is never null, of the row that this system cache has under the OID. */
+static Oid
+read_oid(int cache, Oid row, AttrNumber attribute)
+{
+	HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(row));
+	bool isnull;
+	Oid value;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator %u", operator);
-	schema = ((Form_pg_operator) GETSTRUCT(tuple))->oprnamespace;
+		elog(ERROR, "cache lookup failed for OID %u in cache %d", row, cache);
+	value = DatumGetObjectId(SysCacheGetAttr(cache, tuple, attribute, &isnull));
 	ReleaseSysCache(tuple);
-	return schema;
+	return value;
 }
 
 static void

@@ -36,11 +36,11 @@
 #define MOST_EVENTS 500
 #define MOST_BYTES ((size_t) 4 * 1024 * 1024)
 
-/* Who wakes for the relay's poll need not wake a moment later for this one. */
+/* Who wakes for the log's poll need not wake a moment later for this one. */
 #define SLACK_US INT64CONST(10000)
 
-static bool is_due(const OutboxSchedule *schedule, int64 poll_interval);
-static void begin_look(OutboxSchedule *schedule, int64 poll_interval);
+static bool poll_is_due(const OutboxSchedule *schedule, int64 poll_interval);
+static void begin_look(OutboxSchedule *schedule, bool poll);
 static int enter_due(OutboxSchedule *schedule, Relation table);
 static int64 get_key(TupleTableSlot *slot, int64 *id);
 static bool enter(Relation table, TupleTableSlot *slot, size_t *bytes);
@@ -60,13 +60,14 @@ outbox_schedule_append(const OutboxDraft *draft, int64_t deliver_at)
 bool
 outbox_schedule_turn(OutboxSchedule *schedule, int64_t poll_interval)
 {
+	bool poll = poll_is_due(schedule, poll_interval);
 	int entered = 0;
 	Relation table;
 
-	if (!is_due(schedule, poll_interval))
+	if (!poll && GetCurrentTimestamp() < outbox_shared_due(schedule->slot))
 		return false;
 	/* Before the snapshot: whoever commits after it tells again. */
-	begin_look(schedule, poll_interval);
+	begin_look(schedule, poll);
 	outbox_transaction_begin();
 	outbox_log_lock_ids();
 	table = table_open(outbox_catalog_relation("scheduled"), RowExclusiveLock);
@@ -74,7 +75,7 @@ outbox_schedule_turn(OutboxSchedule *schedule, int64_t poll_interval)
 		entered = enter_due(schedule, table);
 	table_close(table, NoLock);
 	outbox_transaction_commit();
-	return entered > 0;
+	return poll || entered > 0;
 }
 
 int64_t
@@ -86,25 +87,23 @@ outbox_schedule_rest(const OutboxSchedule *schedule, int64_t poll_interval)
 }
 
 static bool
-is_due(const OutboxSchedule *schedule, int64 poll_interval)
+poll_is_due(const OutboxSchedule *schedule, int64 poll_interval)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64 since = GetCurrentTimestamp() - schedule->looked_at;
 
 	/* The clock may have been set back. */
-	return now >= outbox_shared_due(schedule->slot) || now < schedule->looked_at ||
-		   now - schedule->looked_at >= poll_interval - SLACK_US;
+	return since < 0 || since >= poll_interval - Min(SLACK_US, poll_interval / 10);
 }
 
 /* From where on to look: after what was passed, or, at a poll, from the beginning. */
 static void
-begin_look(OutboxSchedule *schedule, int64 poll_interval)
+begin_look(OutboxSchedule *schedule, bool poll)
 {
-	TimestampTz now = GetCurrentTimestamp();
 	int64 due = outbox_shared_take_due(schedule->slot);
 
-	if (now < schedule->looked_at || now - schedule->looked_at >= poll_interval - SLACK_US)
+	if (poll)
 	{
-		schedule->looked_at = now;
+		schedule->looked_at = GetCurrentTimestamp();
 		schedule->passed_at = DT_NOBEGIN;
 	}
 	else if (due <= schedule->passed_at)

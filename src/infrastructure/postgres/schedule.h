@@ -39,8 +39,9 @@ extern int64_t outbox_schedule_append(const OutboxDraft *draft, int64_t deliver_
 
 /*
  * Looks, if that is due, and has a bounded number of events enter the log, in the
- * order of their times; true when some have.  Runs a transaction of its own.  Never
- * waits for a lock on a row.
+ * order of their times.  True when the log should be looked at, too: some have
+ * entered, or the poll interval is over, and then one wake-up serves both.  Runs a
+ * transaction of its own.  Never waits for a lock on a row.
  */
 extern bool outbox_schedule_turn(OutboxSchedule *schedule, int64_t poll_interval);
 
