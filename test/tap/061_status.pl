@@ -168,7 +168,8 @@ told('excluded', 'outbox.databases');
 set_conf($node, 'outbox.databases' => '');
 told('idle', 'admitted again');
 
-# Dead letters.
+# Dead letters.  A refusal counts when nothing that was sent before can still come.
+set_conf($node, 'outbox.ack_timeout' => '1s');
 query($node, 'SELECT outbox.pause()');
 query($node, q{SELECT outbox.emit('order', 'large', 'placed', to_jsonb(repeat('x', 5000)))});
 emit('postgres', 'order');
@@ -187,6 +188,7 @@ query($node, 'SELECT outbox.resume()');
 told('dead_letters', 'one is refused, nothing waits', {}, state => 'idle', dead_letters => 1, blocked_aggregates => 0);
 query($node, q{SELECT outbox.discard(event_id, 'a test') FROM outbox.dead_letter WHERE discarded_at IS NULL});
 raise_message_size('record what it likes');
+set_conf($node, 'outbox.ack_timeout' => '5s');
 
 # Locks: of the relay itself, and of the ring.
 my $other = query($node, 'SELECT min(child) FROM outbox.ring WHERE NOT current');
