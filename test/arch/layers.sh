@@ -118,8 +118,9 @@ symbol_offences()
 		layer=$(layer_of "$file")
 		[ -f "$OBJECTS/${file%.c}.o" ] || continue
 		nm -u "$OBJECTS/${file%.c}.o" | sed 's/.* //' | sort -u > "$scratch/needed"
-		declared "$layer" > "$scratch/declared"
-		grep '^outbox_' "$scratch/needed" | grep -vxF -f "$scratch/declared" |
+		known=$scratch/declared.$(echo "$layer" | tr / _)
+		[ -f "$known" ] || declared "$layer" > "$known"
+		grep '^outbox_' "$scratch/needed" | grep -vxF -f "$known" |
 			sed "s|^|$file uses what no header it may see declares: |"
 		grep -v '^outbox_' "$scratch/needed" > "$scratch/foreign"
 		if is_pure "$layer"; then

@@ -31,13 +31,14 @@ claimed()
 naming_offences()
 {
 	pairs=$(named)
+	claims=$(claimed)
 	[ "$(printf '%s\n' "$pairs" | cut -d'|' -f1 | sort -u | wc -l)" -ge 5 ] || echo "promises were not found in README.md"
 	printf '%s\n' "$pairs" | while IFS='|' read -r promise file; do
 		if [ -z "$file" ]; then
 			echo "README.md names no test of: $promise"
 		elif [ ! -f "$file" ]; then
 			echo "README.md names $file for \"$promise\", which is not there"
-		elif ! claimed | grep -qxF "$promise|$file"; then
+		elif ! printf '%s\n' "$claims" | grep -qxF "$promise|$file"; then
 			echo "$file does not say that it tests: $promise"
 		fi
 	done

@@ -32,7 +32,8 @@ one_of_many()
 }
 
 # each_at_once COUNT FILE...: calls this part for each file, so many at a time;
-# what one prints comes as a whole, under its name and the time it took
+# what one prints comes as a whole, under its name and the time it took; what one
+# that dies has said last comes below its "not ok", so that the summary has it
 each_at_once()
 {
 	many=$1
@@ -45,7 +46,10 @@ each_at_once()
 		{
 			echo "## $name, $(($(date +%s) - begin)) s"
 			cat "$WORK/$name.out"
-			[ $status -eq 0 ] || grep -q "^not ok" "$WORK/$name.out" || echo "not ok - $name ended with status $status"
+			if [ $status -ne 0 ] && { ! grep -q "^not ok" "$WORK/$name.out" || grep -q "your test exited with" "$WORK/$name.out"; }; then
+				echo "not ok - $name ended with status $status"
+				tail -n 30 "$WORK/$name.out" | sed "s/^#* */#   /"
+			fi
 			[ $status -ne 0 ] || grep -qE "^(not )?ok" "$WORK/$name.out" || echo "not ok - $name ran nothing"
 		} | flock "$WORK" cat
 		[ $status -eq 0 ]' sh "$0" {} || failed=1

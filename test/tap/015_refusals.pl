@@ -9,7 +9,8 @@ use OutboxBroker;
 use OutboxTest;
 
 my $broker = OutboxBroker->new->start;
-my $node = new_node('main', $broker);
+# A refusal counts when nothing that was sent before can still come: after that time.
+my $node = new_node('main', $broker, conf => "outbox.ack_timeout = '1s'");
 
 sub emit
 {
@@ -138,10 +139,11 @@ $node->start;
 status_is('and is no dead letter after a crash', dead_letters => 0, blocked_aggregates => 0, waiting => 0);
 is(arrived('f'), "$late $after", 'nor sent twice');
 
-# A row that is removed while its event is being sent.
+# A row that is removed while its event is being sent, and the answer is waited for.
 limit(2000);
 my $gone = emit('g', 3000);
 status_is('refused', dead_letters => 1);
+set_conf($node, 'outbox.ack_timeout' => '20s');
 limit(100000);
 limit_is_known(100000);
 limit(2000);
@@ -153,6 +155,7 @@ my $log_before = -s $node->logfile;
 $broker->resume;
 eventually('the log names it', sub { log_between($node, $log_before) =~ /WARNING: .*refused event $gone leaves no dead letter/ });
 my @free = map { emit('g', 100) } 1 .. 2;
+set_conf($node, 'outbox.ack_timeout' => '1s');
 status_is('its aggregate goes on', dead_letters => 0, blocked_aggregates => 0, waiting => 0);
 is(arrived('g'), "@free", 'with what comes after it');
 

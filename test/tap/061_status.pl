@@ -88,6 +88,18 @@ sub let_go
 	IPC::Run::finish($session->{run});
 }
 
+# What the stream takes from now on.  A relay learns a limit when it connects, and emit
+# holds to what the last one has learned.
+sub raise_message_size
+{
+	my ($name) = @_;
+	$broker->stream('update', 'OUTBOX_postgres', 'max_msg_size=-1');
+	$node->reload;
+	eventually("emit may $name", sub {
+		query($node, q{SELECT phase = 'streaming' AND max_message_size IS NULL FROM outbox.stat_relay}) eq 't';
+	});
+}
+
 # The broker and the login.
 emit('postgres', 'order', 2);
 my $said = told('broker_unreachable', 'there is none', {}, state => 'broker unreachable', backlog => 2, backlog_estimated => 0);
@@ -156,7 +168,8 @@ told('excluded', 'outbox.databases');
 set_conf($node, 'outbox.databases' => '');
 told('idle', 'admitted again');
 
-# Dead letters.
+# Dead letters.  A refusal counts when nothing that was sent before can still come.
+set_conf($node, 'outbox.ack_timeout' => '1s');
 query($node, 'SELECT outbox.pause()');
 query($node, q{SELECT outbox.emit('order', 'large', 'placed', to_jsonb(repeat('x', 5000)))});
 emit('postgres', 'order');
@@ -165,7 +178,7 @@ $broker->stream('update', 'OUTBOX_postgres', 'max_msg_size=2000');
 query($node, 'SELECT outbox.resume()');
 told('blocked_aggregates', 'one is refused, one waits', {}, state => 'idle', publishing => 1, dead_letters => 1, blocked_aggregates => 1, waiting => 1);
 query($node, q{SELECT outbox.discard(event_id, 'a test') FROM outbox.dead_letter});
-$broker->stream('update', 'OUTBOX_postgres', 'max_msg_size=-1');
+raise_message_size('record large events again');
 told('idle', 'given up');
 query($node, q{ALTER DATABASE postgres SET outbox.on_refusal = 'skip'});
 query($node, 'SELECT outbox.pause()');
@@ -174,7 +187,8 @@ $broker->stream('update', 'OUTBOX_postgres', 'max_msg_size=2000');
 query($node, 'SELECT outbox.resume()');
 told('dead_letters', 'one is refused, nothing waits', {}, state => 'idle', dead_letters => 1, blocked_aggregates => 0);
 query($node, q{SELECT outbox.discard(event_id, 'a test') FROM outbox.dead_letter WHERE discarded_at IS NULL});
-$broker->stream('update', 'OUTBOX_postgres', 'max_msg_size=-1');
+raise_message_size('record what it likes');
+set_conf($node, 'outbox.ack_timeout' => '5s');
 
 # Locks: of the relay itself, and of the ring.
 my $other = query($node, 'SELECT min(child) FROM outbox.ring WHERE NOT current');

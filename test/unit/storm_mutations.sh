@@ -1,40 +1,64 @@
 #!/bin/sh
-# storm_mutations.sh [SCHEDULES]: breaks copies of the relay, one rule at a time;
-# the storm must notice each.  Prints one TAP line a mutation; run from the top.
+# storm_mutations.sh [SCHEDULES]: breaks the relay, one rule at a time; the storm must
+# notice each.  Prints one TAP line a mutation; run from the top.
+#
+# Calls itself once for each processor; each call takes its share of the mutations.
 schedules=${1:-60000}
-copy=$(mktemp -d) || exit 1
-trap 'rm -rf "$copy"' EXIT
+jobs=$(nproc)
+flags='-std=gnu11 -D_GNU_SOURCE -O1 -w -Isrc -Itest'
+number=0
 failed=0
-flags='-std=gnu11 -D_GNU_SOURCE -O1 -w'
 
+build_objects()
+{
+	ls test/unit/relay_storm*.c test/unit/fake_*.c src/application/*.c src/domain/*.c |
+		xargs -P "$jobs" -I{} sh -c 'gcc $1 -c -o "$2/$(echo "$3" | tr / _).o" "$3"' sh "$flags" "$objects" {}
+}
+
+# The objects, that of the broken source in the place of its own.
 build()
 {
-	# shellcheck disable=SC2086
-	gcc $flags -I"$copy/src" -Itest -o "$copy/storm" test/unit/relay_storm*.c \
-		test/unit/fake_*.c "$copy"/src/application/*.c "$copy"/src/domain/*.c -lcmocka
+	own=$(echo "src/$1" | tr / _).o
+	# shellcheck disable=SC2046,SC2086
+	gcc $flags -c -o "$mine/broken.o" "$mine/broken.c" &&
+		gcc -o "$mine/storm" "$mine/broken.o" $(ls "$objects"/*.o | grep -v "/$own\$") -lcmocka
 }
 
 # mutate WHAT FILE SED_SCRIPT [FIRST]: the first schedule, where few of them notice
 mutate()
 {
-	rm -rf "$copy/src" && mkdir "$copy/src" && cp -R src/domain src/application "$copy/src/" || exit 1
-	sed -i "$3" "$copy/src/$2"
-	if cmp -s "src/$2" "$copy/src/$2"
+	number=$((number + 1))
+	[ $((number % jobs)) -eq "$share" ] || return 0
+	sed "$3" "src/$2" > "$mine/broken.c"
+	if cmp -s "src/$2" "$mine/broken.c"
 	then
 		echo "not ok - $1: the mutation no longer applies to $2"
 		failed=1
-	elif ! build
+	elif ! build "$2"
 	then
 		echo "not ok - $1: does not build"
 		failed=1
-	elif timeout 300 "$copy/storm" "$schedules" "${4:-1}" >"$copy/log" 2>&1
+	elif timeout 300 "$mine/storm" "$schedules" "${4:-1}" >"$mine/log" 2>&1
 	then
 		echo "not ok - the storm does not notice: $1"
 		failed=1
 	else
-		echo "ok - the storm notices: $1 ($(grep -m 1 -E 'broken|ssert' "$copy/log" | sed 's/.*us: //; s/.*storm: //'))"
+		echo "ok - the storm notices: $1 ($(grep -m 1 -E 'broken|ssert' "$mine/log" | sed 's/.*us: //; s/.*storm: //'))"
 	fi
 }
+
+if [ -z "${SHARE:-}" ]; then
+	objects=$(mktemp -d) || exit 1
+	trap 'rm -rf "$objects"' EXIT
+	trap 'exit 1' HUP INT TERM
+	build_objects || { echo "not ok - the storm builds for its mutations"; exit 1; }
+	seq 0 $((jobs - 1)) | OBJECTS=$objects xargs -P "$jobs" -I{} env SHARE={} sh "$0" "$schedules" || failed=1
+	exit $failed
+fi
+share=$SHARE
+objects=$OBJECTS
+mine=$objects/$share
+mkdir "$mine" || exit 1
 
 mutate "any answer counts as an ack" application/relay.c \
 	's/if (signal->verdict == OUTBOX_VERDICT_ACKED)/if (signal->verdict != OUTBOX_VERDICT_DUPLICATE)/'

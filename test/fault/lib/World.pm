@@ -76,12 +76,17 @@ sub write_file
 	close($out) or die "$file: $!\n";
 }
 
+# Which of how many programs this one is that go through a plan together.
+sub share { return split m{/}, $ENV{SHARE} // '0/1' }
+
 sub free_port
 {
+	my ($share, $shares) = share();
+	my $room = int(10000 / $shares);
 	foreach (1 .. 200)
 	{
 		# Not by the seed: two runs may be at work.  Below what the system gives out.
-		my $port = 20000 + (($$ * 7919 + int(time()) + ++$ports * 37) % 10000);
+		my $port = 20000 + $share * $room + (($$ * 7919 + int(time()) + ++$ports * 37) % $room);
 		return $port if IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port);
 	}
 	die "no free port\n";
@@ -261,7 +266,7 @@ sub stream_state
 sub make_database
 {
 	my ($self) = @_;
-	my $template = "$self->{work}/template";
+	my $template = "$self->{work}/template." . (share())[0];
 	$self->enter;
 	make_template($template) unless -d $template;
 	system("cp -R '$template' '$self->{data}'") == 0 or die "no copy of the template\n";
