@@ -81,6 +81,5 @@ follow(OutboxCaution *caution, const OutboxRelayReport *report)
 static bool
 is_through(const OutboxRelayReport *report)
 {
-	return report->idle ||
-		   report->counters.published + report->counters.refused >= CAREFUL_EVENTS;
+	return report->idle || report->counters.published + report->counters.refused >= CAREFUL_EVENTS;
 }

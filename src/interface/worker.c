@@ -374,6 +374,7 @@ turn(Worker *worker)
 	}
 	else
 		timeout = stand_still(worker);
+	outbox_nats_broker_flush(worker->broker);
 	wakes = outbox_waiter_wait(worker->broker, timeout);
 	woken = entered;
 	if (wakes.latch)

@@ -122,11 +122,20 @@ end(OutboxNatsBroker *self, OutboxVerdict verdict, int code, const char *text)
 }
 
 static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool
 legal_key(const char *key)
 {
-	static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-	return *key != '\0' && key[strspn(key, legal)] == '\0';
+	if (*key == '\0')
+		return false;
+	for (; *key != '\0'; key++)
+		if (!is_letter(*key) && !(*key >= '0' && *key <= '9') && *key != '-' && *key != '_')
+			return false;
+	return true;
 }
 
 static bool
@@ -138,7 +147,7 @@ legal_value(const char *value)
 	return true;
 }
 
-/* What the library would pass on and the server would take for commands. */
+/* What is not legal the server would take for commands. */
 static bool
 legal_message(const OutboxMessage *message)
 {
@@ -445,19 +454,37 @@ take_outcome(OutboxNatsBroker *self)
 		self->epoch++;
 }
 
-void
-outbox_nats_broker_process(OutboxNatsBroker *self, bool readable, bool writable)
+/* Has the link told that it is over? */
+static void
+notice_end(OutboxNatsBroker *self)
 {
 	OutboxSignal lost;
 
-	take_outcome(self);
-	if (self->link == NULL || self->ending)
-		return;
-	outbox_nats_link_process(self->link, readable, writable);
 	memset(&lost, 0, sizeof(lost));
 	if (outbox_nats_link_alive(self->link, &lost))
 		return;
 	end(self, lost.verdict, lost.code, lost.text);
 	if (outbox_nats_link_socket(self->link) < 0)
 		self->epoch++; /* the library may have closed it already */
+}
+
+void
+outbox_nats_broker_process(OutboxNatsBroker *self, bool readable, bool writable)
+{
+	take_outcome(self);
+	if (self->link == NULL || self->ending)
+		return;
+	outbox_nats_link_process(self->link, readable, writable);
+	notice_end(self);
+}
+
+void
+outbox_nats_broker_flush(OutboxNatsBroker *self)
+{
+	if (self->link == NULL || self->ending)
+		return;
+	if (outbox_nats_link_wants_write(self->link))
+		outbox_nats_link_flush(self->link);
+	if (outbox_nats_link_socket(self->link) < 0)
+		notice_end(self);
 }
