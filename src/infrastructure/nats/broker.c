@@ -18,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "domain/subject.h"
 #include "infrastructure/nats/connect.h"
 #include "infrastructure/nats/dial.h"
+#include "infrastructure/nats/legal.h"
 #include "infrastructure/nats/link.h"
 #include "infrastructure/nats/puback.h"
 #include "infrastructure/nats/stored.h"
@@ -121,51 +121,13 @@ end(OutboxNatsBroker *self, OutboxVerdict verdict, int code, const char *text)
 	outbox_nats_connector_wake(self->connector);
 }
 
-static bool
-is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool
-legal_key(const char *key)
-{
-	if (*key == '\0')
-		return false;
-	for (; *key != '\0'; key++)
-		if (!is_letter(*key) && !(*key >= '0' && *key <= '9') && *key != '-' && *key != '_')
-			return false;
-	return true;
-}
-
-static bool
-legal_value(const char *value)
-{
-	for (; *value != '\0'; value++)
-		if ((unsigned char) *value < ' ' || *value == '\177')
-			return false;
-	return true;
-}
-
-/* What is not legal the server would take for commands. */
-static bool
-legal_message(const OutboxMessage *message)
-{
-	if (outbox_subject_check(message->subject) != OUTBOX_FAULT_NONE)
-		return false;
-	for (int i = 0; i < message->field_count; i++)
-		if (!legal_key(message->fields[i].key) || !legal_value(message->fields[i].value))
-			return false;
-	return true;
-}
-
 static OutboxSendResult
 publish_message(void *broker, const OutboxMessage *message)
 {
 	OutboxNatsBroker *self = broker;
 	natsStatus status;
 
-	if (!legal_message(message))
+	if (!outbox_nats_legal_message(message))
 		return OUTBOX_SEND_ILLEGAL;
 	if (self->link == NULL || self->ending)
 		return OUTBOX_SEND_LOST;
@@ -184,7 +146,7 @@ broadcast_message(void *broker, const OutboxMessage *message)
 	OutboxNatsBroker *self = broker;
 	natsStatus status;
 
-	if (!legal_message(message))
+	if (!outbox_nats_legal_message(message))
 		return OUTBOX_BROADCAST_UNFIT;
 	if (self->link == NULL || self->ending)
 		return OUTBOX_BROADCAST_LOST;
