@@ -336,6 +336,9 @@ set_aside(OutboxRelay *relay, const OutboxEvent *event, const char *text, int64_
 		return look_again(relay, OUTBOX_VERDICT_CONFLICT);
 	outbox_settle_refused(relay, event->position,
 						  relay->tally ? outbox_tally_type(relay->tally, event) : 0, &reason, now);
+	/* What is sent again later is not meant. */
+	if (relay->options.set_aside == event->id)
+		relay->options.set_aside = 0;
 	outbox_publish_rewind(relay);
 	return OFFER_SET_ASIDE;
 }

@@ -138,6 +138,7 @@ outbox_relay_report(const OutboxRelay *relay, OutboxRelayReport *report)
 	report->last_sequence = relay->fence.highest;
 	report->facts = relay->facts;
 	report->counters = relay->counters;
+	report->set_aside = relay->options.set_aside;
 	report->refused_event = relay->refused_event;
 	report->refused_code = relay->refused_code;
 	memcpy(report->refused_text, relay->refused_text, sizeof(report->refused_text));

@@ -57,7 +57,7 @@ typedef struct OutboxRelayOptions
 	 * event is handled at a time.  NULL: nobody wants to know.
 	 */
 	void (*attend)(int64_t at_hand);
-	int64_t set_aside; /* id of an event to refuse unseen, 0: none */
+	int64_t set_aside; /* id of an event to refuse unseen, once; 0: none */
 } OutboxRelayOptions;
 
 typedef struct OutboxRelayStep
@@ -121,6 +121,7 @@ typedef struct OutboxRelayReport
 	int64_t refused_event; /* the last one that was refused; 0: none */
 	int refused_code;
 	char refused_text[OUTBOX_REASON_SIZE];
+	int64_t set_aside; /* of the options, until it is done */
 	uint64_t waiting; /* lost events that are still to be sent again */
 	uint64_t gone; /* lost events that were no longer retained */
 	int64_t verified_at; /* the stream held all that it should; 0: never, or not now */

@@ -14,7 +14,8 @@
 /* A relay that ran this long is above suspicion. */
 #define STEADY_US INT64CONST(600000000)
 
-static bool is_through(const OutboxRelay *relay);
+static void follow(OutboxCaution *caution, const OutboxRelayReport *report);
+static bool is_through(const OutboxRelayReport *report);
 
 void
 outbox_caution_begin(OutboxCaution *caution, const char *database, int64_t now)
@@ -44,13 +45,20 @@ outbox_caution_apply(const OutboxCaution *caution, OutboxRelayOptions *options)
 bool
 outbox_caution_ends(OutboxCaution *caution, const OutboxRelay *relay, int64_t now)
 {
+	OutboxRelayReport report;
+
 	if (!caution->suspected)
 		return false;
-	if (caution->careful && is_through(relay))
+	if (caution->careful)
 	{
-		caution->careful = false;
-		outbox_mark_relax();
-		return true;
+		outbox_relay_report(relay, &report);
+		follow(caution, &report);
+		if (is_through(&report))
+		{
+			caution->careful = false;
+			outbox_mark_relax();
+			return true;
+		}
 	}
 	if (!caution->careful && now - caution->begun_at >= STEADY_US)
 	{
@@ -60,11 +68,18 @@ outbox_caution_ends(OutboxCaution *caution, const OutboxRelay *relay, int64_t no
 	return false;
 }
 
-static bool
-is_through(const OutboxRelay *relay)
+/* What was set aside may be sent again before all else is through. */
+static void
+follow(OutboxCaution *caution, const OutboxRelayReport *report)
 {
-	OutboxRelayReport report;
+	if (caution->mark.set_aside == report->set_aside)
+		return;
+	caution->mark.set_aside = report->set_aside;
+	outbox_mark_set_aside(report->set_aside);
+}
 
-	outbox_relay_report(relay, &report);
-	return report.idle || report.counters.published + report.counters.refused >= CAREFUL_EVENTS;
+static bool
+is_through(const OutboxRelayReport *report)
+{
+	return report->idle || report->counters.published + report->counters.refused >= CAREFUL_EVENTS;
 }

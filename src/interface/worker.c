@@ -340,6 +340,7 @@ turn(Worker *worker)
 	}
 	else
 		timeout = stand_still(worker);
+	outbox_nats_broker_flush(worker->broker);
 	wakes = outbox_waiter_wait(worker->broker, timeout);
 	woken = wakes.latch && outbox_shared_take_wake(worker->slot);
 	outbox_nats_broker_process(worker->broker, wakes.readable || wakes.latch, wakes.writable);

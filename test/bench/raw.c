@@ -1,7 +1,7 @@
 /*
  * raw.c
- *		Publishes to JetStream with nothing but libnats, as fast as it goes: what a relay
- *		cannot beat.
+ *		Publishes to JetStream with nothing but libnats, as fast as it goes: the measure of
+ *		a relay.
  *
  *	raw URL SUBJECT loop|js SHAPE COUNT WINDOW	prints messages per second, and seconds
  *							of CPU per 100,000
@@ -11,7 +11,7 @@
  *
  * js: js_PublishMsgAsync with an ack handler.  loop: the library in event-loop mode, on
  * one thread, with reply subjects of our own; less CPU and no copies, and the way the
- * relay does it.
+ * relay does it, save that it composes its messages itself.
  *
  * SHAPE: what a message carries beside its payload of 230 bytes.  bare: nothing.  id: a
  * Nats-Msg-Id.  same: all headers of the relay's messages but the sequence that the

@@ -116,8 +116,11 @@ nats_bench_pump(NatsBench *bench, int milliseconds)
 		{.fd = outbox_nats_broker_wakeup_fd(bench->broker), .events = POLLIN},
 		{.fd = outbox_nats_broker_socket(bench->broker), .events = POLLIN},
 	};
-	long began;
+	long began = own_time();
 
+	outbox_nats_broker_flush(bench->broker);
+	note(bench, began);
+	fds[1].fd = outbox_nats_broker_socket(bench->broker);
 	if (outbox_nats_broker_wants_write(bench->broker))
 		fds[1].events |= POLLOUT;
 	poll(fds, 2, milliseconds);

@@ -3,6 +3,7 @@
  *		The parts of the adapter that need no server: what is read from texts and
  *		how codes are judged.
  */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,127 +18,13 @@
 
 #include "contract/nats_keys.h"
 #include "infrastructure/nats/info.h"
+#include "infrastructure/nats/legal.h"
 #include "infrastructure/nats/nkey.h"
 #include "infrastructure/nats/options.h"
 #include "infrastructure/nats/pattern.h"
-#include "infrastructure/nats/puback.h"
 #include "infrastructure/nats/stored.h"
 #include "infrastructure/nats/url.h"
 #include "infrastructure/nats/verdict.h"
-
-/* Parses a copy of exactly that length, so that a sanitizer sees any excess. */
-static bool
-parse(const char *text, OutboxNatsPubAck *ack)
-{
-	size_t length = strlen(text);
-	char *copy = malloc(length ? length : 1);
-	bool fine;
-
-	memcpy(copy, text, length);
-	fine = outbox_nats_puback_parse(copy, length, ack);
-	free(copy);
-	return fine;
-}
-
-static void
-acknowledgements_are_read(void **state)
-{
-	OutboxNatsPubAck ack;
-
-	(void) state;
-	assert_true(parse("{\"stream\":\"E\", \"seq\":1}", &ack));
-	assert_false(ack.error || ack.duplicate);
-	assert_string_equal(ack.stream, "E");
-	assert_int_equal(ack.sequence, 1);
-	assert_true(parse("{\"stream\":\"E\",\"domain\":\"hub\",\"seq\":18446744073709551615,"
-					  "\"duplicate\": true}",
-					  &ack));
-	assert_true(ack.duplicate);
-	assert_true(ack.sequence == UINT64_MAX);
-	assert_true(parse(" {\"val\":-1.5e+3,\"x\":[1,{\"y\":[null,false]}],\"stream\":\"E\",\"seq\":7,"
-					  "\"duplicate\":false} ",
-					  &ack));
-	assert_int_equal(ack.sequence, 7);
-	assert_false(ack.duplicate);
-}
-
-static void
-refusals_are_read(void **state)
-{
-	OutboxNatsPubAck ack;
-
-	(void) state;
-	assert_true(parse("{\"error\":{\"code\":400,\"err_code\":10071,\"description\":"
-					  "\"wrong last sequence: 5\"},\"stream\":\"E\",\"seq\":0}",
-					  &ack));
-	assert_true(ack.error);
-	assert_int_equal(ack.code, 400);
-	assert_int_equal(ack.err_code, 10071);
-	assert_string_equal(ack.description, "wrong last sequence: 5");
-	assert_true(parse("{\"error\":{\"code\":503}}", &ack));
-	assert_int_equal(ack.err_code, 0);
-	assert_true(parse("{\"error\":{\"description\":\"a \\\"b\\\"\\n\\\\\"}}", &ack));
-	assert_string_equal(ack.description, "a \"b\" \\");
-	assert_true(parse("{\"error\":null,\"stream\":\"E\",\"seq\":3}", &ack));
-	assert_false(ack.error);
-}
-
-static void
-what_is_no_answer_is_not_read(void **state)
-{
-	static const char *const broken[] = {
-		"",
-		" ",
-		"x",
-		"{",
-		"{}",
-		"[]",
-		"null",
-		"{\"stream\":\"E\"}",
-		"{\"seq\":1}",
-		"{\"stream\":\"\",\"seq\":1}",
-		"{\"stream\":\"E\",\"seq\":0}",
-		"{\"stream\":\"E\",\"seq\":-1}",
-		"{\"stream\":\"E\",\"seq\":1.5}",
-		"{\"stream\":\"E\",\"seq\":\"1\"}",
-		"{\"stream\":\"E\",\"seq\":18446744073709551616}",
-		"{\"stream\":\"E\",\"seq\":99999999999999999999}",
-		"{\"stream\":\"E\",\"seq\":1",
-		"{\"stream\":\"E\",\"seq\":1}}",
-		"{\"stream\":\"E\",\"seq\":1,}",
-		"{\"stream\":\"E\" \"seq\":1}",
-		"{\"stream\":\"E,\"seq\":1}",
-		"{\"stream\":\"E\n\",\"seq\":1}",
-		"{\"stream\":\"E\",\"seq\":1,\"duplicate\":1}",
-		"{\"stream\":E,\"seq\":1}",
-		"{\"error\":true}",
-		"{\"error\":{\"code\":\"400\"}}",
-		"{\"stream\":\"E\",\"seq\":1,\"x\":[1,]}",
-		"{\"stream\":\"E\",\"seq\":1,\"x\":tru}",
-		"{\"stream\":\"E\",\"seq\":1,\"x\":1e}",
-		"{\"x\":[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]],\"stream\":\"E\",\"seq\":1}",
-		"{\"stream\":\"E\\",
-	};
-	OutboxNatsPubAck ack;
-
-	(void) state;
-	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
-		if (parse(broken[i], &ack))
-			fail_msg("was read: %s", broken[i]);
-}
-
-static void
-long_texts_are_cut(void **state)
-{
-	OutboxNatsPubAck ack;
-	char text[3000] = "{\"stream\":\"";
-
-	(void) state;
-	memset(text + strlen(text), 's', 1000);
-	strcat(text, "\",\"seq\":1}");
-	assert_true(parse(text, &ack));
-	assert_int_equal(strlen(ack.stream), sizeof(ack.stream) - 1);
-}
 
 static void
 ids_of_stored_messages_are_found(void **state)
@@ -203,6 +90,42 @@ codes_have_their_verdicts(void **state)
 					 OUTBOX_VERDICT_UNAUTHORIZED);
 	assert_int_equal(outbox_nats_verdict_of_status(NATS_TIMEOUT), OUTBOX_VERDICT_TRANSIENT);
 	assert_int_equal(outbox_nats_verdict_of_status(NATS_SSL_ERROR), OUTBOX_VERDICT_MISCONFIGURED);
+}
+
+static bool
+legal(const char *subject, const char *key, const char *value)
+{
+	OutboxHeaderField field = {key, value};
+	OutboxMessage message = {.subject = subject, .fields = &field, .field_count = 1};
+
+	return outbox_nats_legal_message(&message);
+}
+
+/* Every byte at every place of values of up to 20 bytes. */
+static void
+control_characters_are_not_legal(void **state)
+{
+	(void) state;
+	for (size_t length = 1; length <= 20; length++)
+		for (size_t at = 0; at < length; at++)
+			for (int byte = 1; byte < 256; byte++)
+			{
+				char value[21] = {0};
+
+				memset(value, at % 2 == 0 ? '!' : 0xff, length);
+				value[at] = (char) byte;
+				assert_int_equal(legal("a.b", "Key", value), byte >= ' ' && byte != 127);
+			}
+	assert_true(legal("a.b", "Key", ""));
+	assert_false(legal("a. b", "Key", "v"));
+	assert_false(legal("a.b", "", "v"));
+	for (int byte = 1; byte < 256; byte++)
+	{
+		char key[4] = {'K', (char) byte, 'y', '\0'};
+
+		assert_int_equal(legal("a.b", key, "v"),
+						 byte < 128 && (isalnum(byte) || byte == '-' || byte == '_'));
+	}
 }
 
 static void
@@ -472,12 +395,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(acknowledgements_are_read),
-		cmocka_unit_test(refusals_are_read),
-		cmocka_unit_test(what_is_no_answer_is_not_read),
-		cmocka_unit_test(long_texts_are_cut),
 		cmocka_unit_test(ids_of_stored_messages_are_found),
 		cmocka_unit_test(codes_have_their_verdicts),
+		cmocka_unit_test(control_characters_are_not_legal),
 		cmocka_unit_test(patterns_cover_and_meet),
 		cmocka_unit_test(streams_are_judged),
 		cmocka_unit_test(what_is_no_stream_is_not_read),

@@ -2,21 +2,23 @@
  * crash.c
  *		A library to preload into a server: crashes whoever publishes a certain event.
  *
- * The file that OUTBOX_CRASH names says when: "SIGNAL TEXT" makes a message whose
- * payload holds the text end the process, by a fault of its own (11) or as if from
- * outside (9).  Without the file nothing happens.
+ * The file that OUTBOX_CRASH names says when: "SIGNAL TEXT" makes sending a message
+ * with headers that holds the text end the process, by a fault of its own (11) or as
+ * if from outside (9).  Nothing of what would be sent with it goes out.  Without the
+ * file nothing happens.
  */
 #define _GNU_SOURCE
 
 #include <dlfcn.h>
-#include <nats/nats.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
 #include <unistd.h>
 
-typedef natsStatus (*Publish)(natsConnection *, natsMsg *);
+typedef ssize_t (*Send)(int, const void *, size_t, int);
 
 static int
 read_order(char *text, size_t size)
@@ -38,26 +40,31 @@ read_order(char *text, size_t size)
 	return number;
 }
 
-natsStatus
-natsConnection_PublishMsg(natsConnection *connection, natsMsg *message)
+static void
+crash(int number)
 {
-	static Publish real;
+	if (number == SIGSEGV)
+	{
+		int *volatile nowhere = NULL;
+
+		*nowhere = 1;
+	}
+	kill(getpid(), number);
+	pause();
+}
+
+ssize_t
+send(int socket, const void *bytes, size_t length, int flags)
+{
+	static Send real;
 	char text[128] = "";
-	int number = read_order(text, sizeof(text));
+	int number = 0;
 
 	if (real == NULL)
-		real = (Publish) dlsym(RTLD_NEXT, "natsConnection_PublishMsg");
-	if (number != 0 && memmem(natsMsg_GetData(message), (size_t) natsMsg_GetDataLength(message),
-							  text, strlen(text)) != NULL)
-	{
-		if (number == SIGSEGV)
-		{
-			int *volatile nowhere = NULL;
-
-			*nowhere = 1;
-		}
-		kill(getpid(), number);
-		pause();
-	}
-	return real(connection, message);
+		real = (Send) dlsym(RTLD_NEXT, "send");
+	if (memmem(bytes, length, "HPUB ", 5) != NULL)
+		number = read_order(text, sizeof(text));
+	if (number != 0 && memmem(bytes, length, text, strlen(text)) != NULL)
+		crash(number);
+	return real(socket, bytes, length, flags);
 }

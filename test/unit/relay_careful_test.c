@@ -106,6 +106,22 @@ an_event_is_set_aside_unseen(void **state)
 }
 
 static void
+what_was_set_aside_and_is_sent_again_is_published(void **state)
+{
+	(void) state;
+	desk.options.set_aside = 2;
+	desk_start();
+	desk_inherit_nothing();
+	desk_commit(0, 3, FAKE_PLAIN, 10);
+	desk_run(SECOND);
+	assert_int_equal(desk.report.set_aside, 0);
+	assert_true(fake_store_redrive(&desk.store, fake_store_find(&desk.store, 2), true));
+	desk_run(SECOND);
+	assert_true(desk_stream_is((int64_t[]){1, 3, 2}, 3));
+	assert_int_equal(desk.report.counters.refused, 1);
+}
+
+static void
 what_is_stored_already_is_not_set_aside(void **state)
 {
 	(void) state;
@@ -149,6 +165,7 @@ main(void)
 		cmocka_unit_test_setup(the_event_in_flight_stays_at_hand, set_up),
 		cmocka_unit_test_setup(an_event_that_cannot_be_sent_is_told_too, set_up),
 		cmocka_unit_test_setup(an_event_is_set_aside_unseen, set_up),
+		cmocka_unit_test_setup(what_was_set_aside_and_is_sent_again_is_published, set_up),
 		cmocka_unit_test_setup(what_is_stored_already_is_not_set_aside, set_up),
 		cmocka_unit_test_setup(no_longer_careful_it_fills_the_window, set_up),
 	};

@@ -18,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "domain/subject.h"
 #include "infrastructure/nats/connect.h"
 #include "infrastructure/nats/dial.h"
+#include "infrastructure/nats/legal.h"
 #include "infrastructure/nats/link.h"
 #include "infrastructure/nats/puback.h"
 #include "infrastructure/nats/stored.h"
@@ -121,42 +121,13 @@ end(OutboxNatsBroker *self, OutboxVerdict verdict, int code, const char *text)
 	outbox_nats_connector_wake(self->connector);
 }
 
-static bool
-legal_key(const char *key)
-{
-	static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-	return *key != '\0' && key[strspn(key, legal)] == '\0';
-}
-
-static bool
-legal_value(const char *value)
-{
-	for (; *value != '\0'; value++)
-		if ((unsigned char) *value < ' ' || *value == '\177')
-			return false;
-	return true;
-}
-
-/* What the library would pass on and the server would take for commands. */
-static bool
-legal_message(const OutboxMessage *message)
-{
-	if (outbox_subject_check(message->subject) != OUTBOX_FAULT_NONE)
-		return false;
-	for (int i = 0; i < message->field_count; i++)
-		if (!legal_key(message->fields[i].key) || !legal_value(message->fields[i].value))
-			return false;
-	return true;
-}
-
 static OutboxSendResult
 publish_message(void *broker, const OutboxMessage *message)
 {
 	OutboxNatsBroker *self = broker;
 	natsStatus status;
 
-	if (!legal_message(message))
+	if (!outbox_nats_legal_message(message))
 		return OUTBOX_SEND_ILLEGAL;
 	if (self->link == NULL || self->ending)
 		return OUTBOX_SEND_LOST;
@@ -175,7 +146,7 @@ broadcast_message(void *broker, const OutboxMessage *message)
 	OutboxNatsBroker *self = broker;
 	natsStatus status;
 
-	if (!legal_message(message))
+	if (!outbox_nats_legal_message(message))
 		return OUTBOX_BROADCAST_UNFIT;
 	if (self->link == NULL || self->ending)
 		return OUTBOX_BROADCAST_LOST;
@@ -445,19 +416,37 @@ take_outcome(OutboxNatsBroker *self)
 		self->epoch++;
 }
 
-void
-outbox_nats_broker_process(OutboxNatsBroker *self, bool readable, bool writable)
+/* Has the link told that it is over? */
+static void
+notice_end(OutboxNatsBroker *self)
 {
 	OutboxSignal lost;
 
-	take_outcome(self);
-	if (self->link == NULL || self->ending)
-		return;
-	outbox_nats_link_process(self->link, readable, writable);
 	memset(&lost, 0, sizeof(lost));
 	if (outbox_nats_link_alive(self->link, &lost))
 		return;
 	end(self, lost.verdict, lost.code, lost.text);
 	if (outbox_nats_link_socket(self->link) < 0)
 		self->epoch++; /* the library may have closed it already */
+}
+
+void
+outbox_nats_broker_process(OutboxNatsBroker *self, bool readable, bool writable)
+{
+	take_outcome(self);
+	if (self->link == NULL || self->ending)
+		return;
+	outbox_nats_link_process(self->link, readable, writable);
+	notice_end(self);
+}
+
+void
+outbox_nats_broker_flush(OutboxNatsBroker *self)
+{
+	if (self->link == NULL || self->ending)
+		return;
+	if (outbox_nats_link_wants_write(self->link))
+		outbox_nats_link_flush(self->link);
+	if (outbox_nats_link_socket(self->link) < 0)
+		notice_end(self);
 }

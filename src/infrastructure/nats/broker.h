@@ -12,6 +12,9 @@
  *	- after either, outbox_nats_broker_process, then the port's next() until it
  *	  says false.
  *
+ * Before it waits, it calls outbox_nats_broker_flush: what was published goes out
+ * then, or when there has become much of it.
+ *
  * The routine's `self` is the OutboxNatsBroker.
  */
 #ifndef OUTBOX_INFRASTRUCTURE_NATS_BROKER_H
@@ -64,6 +67,9 @@ extern int outbox_nats_broker_wakeup_fd(const OutboxNatsBroker *self);
  * waiting.  Saying readable or writable too often costs only time.
  */
 extern void outbox_nats_broker_process(OutboxNatsBroker *self, bool readable, bool writable);
+
+/* Writes what was published, without waiting; to be called before each wait. */
+extern void outbox_nats_broker_flush(OutboxNatsBroker *self);
 
 /* Bytes handed over by publish and not yet taken by the kernel. */
 extern size_t outbox_nats_broker_buffered(const OutboxNatsBroker *self);

@@ -24,10 +24,12 @@
 #include "infrastructure/nats/dial.h"
 #include "infrastructure/nats/pattern.h"
 #include "infrastructure/nats/tls.h"
+#include "infrastructure/nats/wire.h"
 
 #define INBOX_SIZE 100
 #define ASK_MARK 'l' /* before the number in a request's reply subject */
 #define RUN_DRY_MAX 1000 /* reads; a socket's buffer holds fewer */
+#define PLENTY ((size_t) 65536) /* bytes that wait: they are sent before more are added */
 #define KEEPALIVE_IDLE 30 /* seconds */
 #define KEEPALIVE_INTERVAL 10
 #define KEEPALIVE_COUNT 3
@@ -47,6 +49,8 @@ struct OutboxNatsLink
 	bool severed;
 	bool polled; /* the library still wants the socket read */
 	bool wants_write; /* the library has something to write */
+	bool headers; /* the server knows them */
+	OutboxNatsWire wire;
 	OutboxNatsTls tls;
 	char broadcasts[OUTBOX_SUBJECT_SIZE]; /* what their subjects look like, or "" */
 	bool muted;
@@ -79,6 +83,10 @@ watch_write(void *data, bool add)
 	OutboxNatsLink *link = data;
 
 	link->wants_write = add;
+	if (add)
+		outbox_nats_wire_hold(&link->wire);
+	else
+		outbox_nats_wire_release(&link->wire);
 	return NATS_OK;
 }
 
@@ -172,6 +180,7 @@ establish(OutboxNatsLink *link, natsOptions *dialing, bool secure, OutboxSignal 
 							  "the NATS library does not use the OpenSSL library of this process");
 		return false;
 	}
+	link->headers = natsConnection_HasHeaderSupport(link->connection) == NATS_OK;
 	keep_alive(link->socket);
 	return true;
 }
@@ -206,6 +215,7 @@ void
 outbox_nats_link_sever(OutboxNatsLink *link)
 {
 	link->severed = true;
+	outbox_nats_wire_clear(&link->wire);
 	if (link->polled)
 		shutdown(link->socket, SHUT_RDWR);
 }
@@ -229,6 +239,7 @@ outbox_nats_link_close(OutboxNatsLink *link)
 		run_dry(link);
 	natsSubscription_Destroy(link->answers);
 	natsConnection_Destroy(link->connection);
+	outbox_nats_wire_clear(&link->wire);
 	free(link);
 }
 
@@ -259,7 +270,8 @@ outbox_nats_link_max_payload(const OutboxNatsLink *link)
 bool
 outbox_nats_link_wants_write(const OutboxNatsLink *link)
 {
-	return usable(link) && (link->wants_write || outbox_nats_tls_waiting(&link->tls) > 0);
+	return usable(link) && (link->wants_write || outbox_nats_wire_waiting(&link->wire) > 0 ||
+							outbox_nats_tls_waiting(&link->tls) > 0);
 }
 
 size_t
@@ -270,7 +282,8 @@ outbox_nats_link_buffered(const OutboxNatsLink *link)
 	if (!usable(link))
 		return 0;
 	plain = natsConnection_Buffered(link->connection);
-	return (plain > 0 ? (size_t) plain : 0) + outbox_nats_tls_waiting(&link->tls);
+	return (plain > 0 ? (size_t) plain : 0) + outbox_nats_wire_waiting(&link->wire) +
+		   outbox_nats_tls_waiting(&link->tls);
 }
 
 static void
@@ -285,6 +298,32 @@ read_encrypted(OutboxNatsLink *link)
 	}
 }
 
+/* Has the library something that it could write?  A write of nothing ends the connection. */
+static bool
+library_waits(const OutboxNatsLink *link)
+{
+	return usable(link) && link->wants_write && natsConnection_Buffered(link->connection) > 0;
+}
+
+void
+outbox_nats_link_flush(OutboxNatsLink *link)
+{
+	while (usable(link))
+	{
+		if (library_waits(link))
+			outbox_nats_wire_hold(&link->wire);
+		if (!outbox_nats_wire_send(&link->wire, &link->tls, link->socket) || !link->wire.held)
+			break;
+		if (library_waits(link))
+			natsConnection_ProcessWriteEvent(link->connection);
+		if (library_waits(link))
+			break; /* in the middle of its own */
+		outbox_nats_wire_release(&link->wire);
+	}
+	if (usable(link) && outbox_nats_tls_active(&link->tls))
+		outbox_nats_tls_send(&link->tls, link->socket);
+}
+
 void
 outbox_nats_link_process(OutboxNatsLink *link, bool readable, bool writable)
 {
@@ -295,14 +334,8 @@ outbox_nats_link_process(OutboxNatsLink *link, bool readable, bool writable)
 		else
 			natsConnection_ProcessReadEvent(link->connection);
 	}
-	if (!writable)
-		return;
-
-	/* the library takes a write of nothing for the end of the connection */
-	if (usable(link) && link->wants_write && natsConnection_Buffered(link->connection) > 0)
-		natsConnection_ProcessWriteEvent(link->connection);
-	if (usable(link) && outbox_nats_tls_active(&link->tls))
-		outbox_nats_tls_send(&link->tls, link->socket);
+	if (writable)
+		outbox_nats_link_flush(link);
 }
 
 /* Is this a refused permission for a broadcast?  It names the subject in quotes. */
@@ -356,51 +389,30 @@ outbox_nats_link_muted(const OutboxNatsLink *link)
 	return link->muted;
 }
 
+/* Adds a message to the wire; inbox is where to answer, or NULL. */
 static natsStatus
-add_headers(natsMsg *envelope, const OutboxMessage *message)
+send_message(OutboxNatsLink *link, const OutboxMessage *message, const char *inbox)
 {
-	natsStatus status = NATS_OK;
-	char expected[24];
-
-	for (int i = 0; i < message->field_count && status == NATS_OK; i++)
-		status = natsMsgHeader_Set(envelope, message->fields[i].key, message->fields[i].value);
-	if (status == NATS_OK && message->expected_last != OUTBOX_UNFENCED)
-	{
-		snprintf(expected, sizeof(expected), "%" PRIu64, message->expected_last);
-		status = natsMsgHeader_Set(envelope, "Nats-Expected-Last-Sequence", expected);
-	}
-	return status;
-}
-
-/* Hands a message to the library; reply is where to answer, or NULL. */
-static natsStatus
-send_message(OutboxNatsLink *link, const OutboxMessage *message, const char *reply)
-{
-	natsMsg *envelope = NULL;
+	int64_t limit = outbox_nats_link_max_payload(link);
 	natsStatus status;
 
 	if (!usable(link))
 		return NATS_CONNECTION_CLOSED;
-	if (message->payload_length > INT32_MAX)
-		return NATS_MAX_PAYLOAD;
-	status = natsMsg_Create(&envelope, message->subject, reply, message->payload,
-							(int) message->payload_length);
-	if (status == NATS_OK)
-		status = add_headers(envelope, message);
-	if (status == NATS_OK)
-		status = natsConnection_PublishMsg(link->connection, envelope);
-	natsMsg_Destroy(envelope);
+	if (!link->headers && (message->field_count > 0 || message->expected_last != OUTBOX_UNFENCED))
+		return NATS_NO_SERVER_SUPPORT;
+	if (limit <= 0 || limit > INT32_MAX)
+		limit = INT32_MAX;
+	status = outbox_nats_wire_add(&link->wire, message, inbox, (size_t) limit);
+	if (status == NATS_OK && !link->wire.full && outbox_nats_wire_waiting(&link->wire) >= PLENTY)
+		outbox_nats_link_flush(link);
 	return status;
 }
 
 natsStatus
 outbox_nats_link_publish(OutboxNatsLink *link, const OutboxMessage *message)
 {
-	char reply[INBOX_SIZE + 24];
-	natsStatus status;
+	natsStatus status = send_message(link, message, link->inbox);
 
-	snprintf(reply, sizeof(reply), "%s.%" PRIu64, link->inbox, message->token);
-	status = send_message(link, message, reply);
 	if (status == NATS_OK)
 	{
 		if (!link->sent)
@@ -414,7 +426,10 @@ outbox_nats_link_publish(OutboxNatsLink *link, const OutboxMessage *message)
 natsStatus
 outbox_nats_link_broadcast(OutboxNatsLink *link, const OutboxMessage *message)
 {
-	return send_message(link, message, NULL);
+	OutboxMessage unfenced = *message;
+
+	unfenced.expected_last = OUTBOX_UNFENCED;
+	return send_message(link, &unfenced, NULL);
 }
 
 natsStatus

@@ -44,6 +44,9 @@ extern size_t outbox_nats_link_buffered(const OutboxNatsLink *link);
 /* Reads and writes what the socket gives and takes without waiting. */
 extern void outbox_nats_link_process(OutboxNatsLink *link, bool readable, bool writable);
 
+/* The writing of process, without a wait before. */
+extern void outbox_nats_link_flush(OutboxNatsLink *link);
+
 /*
  * False when the connection is gone or has told an error: signal says LOST.  A
  * broadcast that is not permitted is none: it makes the link muted.
@@ -53,7 +56,10 @@ extern bool outbox_nats_link_alive(OutboxNatsLink *link, OutboxSignal *signal);
 /* Has the server refused a broadcast? */
 extern bool outbox_nats_link_muted(const OutboxNatsLink *link);
 
-/* Hands a message to the library, which has it copied on return. */
+/*
+ * Takes a copy of the message, which goes out with the next flush, or sooner.  Over
+ * the server's max_payload: NATS_MAX_PAYLOAD, and nothing is sent.
+ */
 extern natsStatus outbox_nats_link_publish(OutboxNatsLink *link, const OutboxMessage *message);
 
 /* The same with a message that nobody answers for. */

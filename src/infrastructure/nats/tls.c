@@ -22,6 +22,9 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#define RECORD_SIZE ((size_t) 16384)
+#define ENOUGH ((size_t) 65536) /* encrypted bytes that wait: no more are made */
+
 /* The SSL object made last on this thread, unless it is gone. */
 static __thread SSL *newest;
 
@@ -141,4 +144,30 @@ outbox_nats_tls_send(OutboxNatsTls *tls, int socket)
 			return; /* full; or broken, which reading finds out */
 		tls->chunk_sent += (size_t) sent;
 	}
+}
+
+size_t
+outbox_nats_tls_write(OutboxNatsTls *tls, int socket, const char *bytes, size_t length)
+{
+	size_t taken = 0;
+
+	while (taken < length)
+	{
+		size_t part = length - taken < RECORD_SIZE ? length - taken : RECORD_SIZE;
+
+		if (outbox_nats_tls_waiting(tls) >= ENOUGH)
+			outbox_nats_tls_send(tls, socket);
+		if (outbox_nats_tls_waiting(tls) >= ENOUGH)
+			break;
+		ERR_clear_error();
+		if (SSL_write(tls->ssl, bytes + taken, (int) part) != (int) part)
+		{
+			/* memory always has room, so there is nothing to wait for */
+			shutdown(socket, SHUT_RDWR);
+			break;
+		}
+		taken += part;
+	}
+	outbox_nats_tls_send(tls, socket);
+	return taken;
 }

@@ -43,6 +43,14 @@ extern size_t outbox_nats_tls_waiting(const OutboxNatsTls *tls);
  */
 extern bool outbox_nats_tls_record_came(OutboxNatsTls *tls, bool first);
 
+/*
+ * Encrypts bytes and carries them to the socket; returns how many it has taken.
+ * Fewer than length: the socket takes no more now, or the connection is broken,
+ * which reading finds out.
+ */
+extern size_t outbox_nats_tls_write(OutboxNatsTls *tls, int socket, const char *bytes,
+									size_t length);
+
 /* Carries encrypted bytes to the socket for as long as it takes them. */
 extern void outbox_nats_tls_send(OutboxNatsTls *tls, int socket);
 

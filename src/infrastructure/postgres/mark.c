@@ -123,6 +123,13 @@ outbox_mark_attend(int64_t at_hand)
 }
 
 void
+outbox_mark_set_aside(int64_t event)
+{
+	record.mark.set_aside = event;
+	write_own();
+}
+
+void
 outbox_mark_relax(void)
 {
 	record.at_hand = OUTBOX_AT_HAND_NOTHING;

@@ -50,6 +50,9 @@ extern void outbox_mark_begin(uint32_t database, OutboxMark *mark);
 /* This is at hand. */
 extern void outbox_mark_attend(int64_t at_hand);
 
+/* This event is still to be refused unseen; 0: none is any more. */
+extern void outbox_mark_set_aside(int64_t event);
+
 /* The relay need not be careful any more. */
 extern void outbox_mark_relax(void);
 
