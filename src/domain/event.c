@@ -63,23 +63,11 @@ outbox_event_check_id(const char *aggregate_id)
 	return OUTBOX_FAULT_NONE;
 }
 
-/* How many bytes here make a name of a media type (RFC 6838). */
-static size_t
-media_name_length(const char *at)
-{
-	size_t length = 0;
-
-	while (outbox_text_is_plain((unsigned char) at[length], OUTBOX_PLAIN_TOKEN) ||
-		   (at[length] != '\0' && strchr("!#$&^.+", at[length]) != NULL))
-		length++;
-	return length;
-}
-
 OutboxFault
 outbox_event_check_content_type(const char *content_type)
 {
 	size_t length = strlen(content_type);
-	size_t at = media_name_length(content_type);
+	size_t at = outbox_plain_run(content_type, length, OUTBOX_PLAIN_MEDIA);
 	size_t subtype;
 
 	if (length == 0)
@@ -88,7 +76,8 @@ outbox_event_check_content_type(const char *content_type)
 		return OUTBOX_FAULT_CONTENT_TYPE_TOO_LONG;
 	if (at == 0 || content_type[at] != '/')
 		return OUTBOX_FAULT_CONTENT_TYPE_ILLEGAL;
-	subtype = media_name_length(content_type + ++at);
+	at++;
+	subtype = outbox_plain_run(content_type + at, length - at, OUTBOX_PLAIN_MEDIA);
 	at += subtype;
 	if (subtype == 0)
 		return OUTBOX_FAULT_CONTENT_TYPE_ILLEGAL;
