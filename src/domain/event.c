@@ -67,9 +67,13 @@ OutboxFault
 outbox_event_check_content_type(const char *content_type)
 {
 	size_t length = strlen(content_type);
-	size_t at = outbox_plain_run(content_type, length, OUTBOX_PLAIN_MEDIA);
+	size_t at;
 	size_t subtype;
 
+	/* nearly all have this one */
+	if (strcmp(content_type, "application/json") == 0)
+		return OUTBOX_FAULT_NONE;
+	at = outbox_plain_run(content_type, length, OUTBOX_PLAIN_MEDIA);
 	if (length == 0)
 		return OUTBOX_FAULT_CONTENT_TYPE_EMPTY;
 	if (length > OUTBOX_CONTENT_TYPE_MAX)
@@ -105,7 +109,7 @@ outbox_event_check(const OutboxEvent *event)
 		fault = outbox_event_check_action(event->action);
 	if (fault == OUTBOX_FAULT_NONE)
 		fault = outbox_event_check_content_type(event->content_type);
-	if (fault == OUTBOX_FAULT_NONE)
+	if (fault == OUTBOX_FAULT_NONE && event->headers[0] != '\0')
 		fault = outbox_header_check_lines(event->headers);
 	return fault;
 }

@@ -36,7 +36,7 @@ static const uint8_t bits_of[256] = {SIXTY_FOUR(0), SIXTY_FOUR(64), SIXTY_FOUR(1
 bool
 outbox_plain_is(unsigned char byte, OutboxPlain plain)
 {
-	return (bits_of[byte] >> plain & 1) != 0;
+	return (bits_of[byte] & 1 << plain) != 0;
 }
 
 /* Not 0 if a byte is 0.  (A lane above such a one may lie, which does no harm.) */
@@ -65,6 +65,7 @@ find_beyond(uint64_t bytes)
 static size_t
 run_of_words(const char *bytes, size_t length, OutboxPlain plain)
 {
+	uint64_t beyond = plain == OUTBOX_PLAIN_TEXT ? UINT64_MAX : 0;
 	size_t at = 0;
 
 	for (; length - at >= sizeof(uint64_t); at += sizeof(uint64_t))
@@ -72,7 +73,7 @@ run_of_words(const char *bytes, size_t length, OutboxPlain plain)
 		uint64_t word;
 
 		memcpy(&word, bytes + at, sizeof(word));
-		if (find_escaped(word) != 0 || (plain == OUTBOX_PLAIN_TEXT && find_beyond(word) != 0))
+		if ((find_escaped(word) | (find_beyond(word) & beyond)) != 0)
 			break;
 	}
 	return at;
@@ -81,14 +82,16 @@ run_of_words(const char *bytes, size_t length, OutboxPlain plain)
 size_t
 outbox_plain_run(const char *bytes, size_t length, OutboxPlain plain)
 {
+	const unsigned char *each = (const unsigned char *) bytes;
+	unsigned int bit = 1U << plain;
 	size_t at = 0;
 
 	/* so it costs little to ask behind each byte that is not */
-	if (length == 0 || !outbox_plain_is((unsigned char) bytes[0], plain))
+	if (length == 0 || (bits_of[each[0]] & bit) == 0)
 		return 0;
 	if (plain == OUTBOX_PLAIN_TEXT || plain == OUTBOX_PLAIN_JSON)
 		at = run_of_words(bytes, length, plain);
-	while (at < length && outbox_plain_is((unsigned char) bytes[at], plain))
+	while (at < length && (bits_of[each[at]] & bit) != 0)
 		at++;
 	return at;
 }

@@ -112,11 +112,11 @@ take_names(FunctionCallInfo fcinfo, OutboxEvent *event)
 static const char *
 take_text(FunctionCallInfo fcinfo, int argument, const char *name)
 {
-	char *value;
+	text *value;
 
 	require(fcinfo, argument, name);
-	value = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-	return outbox_record_encode(value, strlen(value));
+	value = PG_GETARG_TEXT_PP(argument);
+	return outbox_record_encode(text_to_cstring(value), VARSIZE_ANY_EXHDR(value));
 }
 
 static void

@@ -140,7 +140,7 @@ write_string(StringInfo json, const char *bytes, int length)
 
 		put(json, bytes + at, run);
 		at += run;
-		if (at == length)
+		if (at >= length)
 			break;
 		write_escape(json, (unsigned char) bytes[at]);
 	}
