@@ -398,7 +398,7 @@ check_size(const OutboxEvent *event, const OutboxEnvelopeOptions *options,
 	return OUTBOX_FAULT_NONE;
 }
 
-/* Measuring the message costs more than all the rest, and few come near a limit. */
+/* Making subject or message costs more than all the rest, and few come near a limit. */
 OutboxFault
 outbox_envelope_check(const OutboxEvent *event, const OutboxEnvelopeOptions *options,
 					  const OutboxEnvelopeLimits *limits)
@@ -406,7 +406,8 @@ outbox_envelope_check(const OutboxEvent *event, const OutboxEnvelopeOptions *opt
 	char subject[OUTBOX_SUBJECT_SIZE];
 	OutboxFault fault = outbox_event_check(event);
 
-	if (fault == OUTBOX_FAULT_NONE)
+	if (fault == OUTBOX_FAULT_NONE &&
+		!outbox_template_surely_fills(options->template, options->database, event))
 		fault = outbox_template_fill(options->template, options->database, event, subject,
 									 sizeof(subject));
 	if (fault != OUTBOX_FAULT_NONE || is_surely_within(event, options->mode, limits))

@@ -57,7 +57,7 @@ check_key(const char *key, size_t length)
 		return OUTBOX_FAULT_HEADER_KEY_EMPTY;
 	for (size_t i = 0; i < length; i++)
 	{
-		if (key[i] == '_' || !outbox_text_is_plain((unsigned char) key[i], OUTBOX_PLAIN_TOKEN))
+		if (key[i] == '_' || !outbox_plain_is((unsigned char) key[i], OUTBOX_PLAIN_TOKEN))
 			return OUTBOX_FAULT_HEADER_KEY_ILLEGAL_CHARACTER;
 	}
 	if (length > OUTBOX_HEADER_KEY_MAX)

@@ -101,10 +101,14 @@ take_string(Reader *reader)
 {
 	if (!take(reader, '"'))
 		return false;
-	while (!take(reader, '"'))
+	for (;;)
 	{
 		size_t step;
 
+		reader->at +=
+			outbox_plain_run(reader->at, (size_t) (reader->end - reader->at), OUTBOX_PLAIN_TEXT);
+		if (take(reader, '"'))
+			return true;
 		if (take(reader, '\\'))
 		{
 			if (!take_escape(reader))
@@ -118,7 +122,6 @@ take_string(Reader *reader)
 			return false;
 		reader->at += step;
 	}
-	return true;
 }
 
 static bool
@@ -236,26 +239,38 @@ outbox_json_is_type(const char *content_type)
 	return memchr("/+", content_type[length - sizeof(json)], 2) != NULL;
 }
 
-void
-outbox_json_append_string(OutboxText *text, const char *string)
+/* A byte that is not plain in a string. */
+static void
+append_escape(OutboxText *text, unsigned char byte)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	outbox_text_append_char(text, '"');
-	for (const char *at = string; *at != '\0'; at++)
+	if (byte < ' ')
 	{
-		unsigned char byte = (unsigned char) *at;
+		outbox_text_append_string(text, "\\u00");
+		outbox_text_append_char(text, hex[byte >> 4]);
+		outbox_text_append_char(text, hex[byte & 15]);
+		return;
+	}
+	outbox_text_append_char(text, '\\');
+	outbox_text_append_char(text, (char) byte);
+}
 
-		if (byte < ' ')
-		{
-			outbox_text_append_string(text, "\\u00");
-			outbox_text_append_char(text, hex[byte >> 4]);
-			outbox_text_append_char(text, hex[byte & 15]);
-			continue;
-		}
-		if (byte == '"' || byte == '\\')
-			outbox_text_append_char(text, '\\');
-		outbox_text_append_char(text, *at);
+void
+outbox_json_append_string(OutboxText *text, const char *string)
+{
+	const char *end = string + strlen(string);
+
+	outbox_text_append_char(text, '"');
+	for (const char *at = string;; at++)
+	{
+		size_t run = outbox_plain_run(at, (size_t) (end - at), OUTBOX_PLAIN_JSON);
+
+		outbox_text_append(text, at, run);
+		at += run;
+		if (at == end)
+			break;
+		append_escape(text, (unsigned char) *at);
 	}
 	outbox_text_append_char(text, '"');
 }

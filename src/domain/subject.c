@@ -11,7 +11,7 @@
 static bool
 is_plain(char c)
 {
-	return outbox_text_is_plain((unsigned char) c, OUTBOX_PLAIN_TOKEN);
+	return outbox_plain_is((unsigned char) c, OUTBOX_PLAIN_TOKEN);
 }
 
 OutboxFault
@@ -21,11 +21,8 @@ outbox_token_check(const char *token)
 
 	if (length == 0)
 		return OUTBOX_FAULT_TOKEN_EMPTY;
-	for (size_t i = 0; i < length; i++)
-	{
-		if (!is_plain(token[i]))
-			return OUTBOX_FAULT_TOKEN_ILLEGAL_CHARACTER;
-	}
+	if (outbox_plain_run(token, length, OUTBOX_PLAIN_TOKEN) < length)
+		return OUTBOX_FAULT_TOKEN_ILLEGAL_CHARACTER;
 	if (length > OUTBOX_TOKEN_MAX)
 		return OUTBOX_FAULT_TOKEN_TOO_LONG;
 	return OUTBOX_FAULT_NONE;

@@ -4,11 +4,12 @@
  */
 #include "domain/template.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "domain/subject.h"
 #include "domain/text.h"
+
+#define ESCAPE_LENGTH 3 /* a byte takes at most */
 
 static const struct
 {
@@ -62,8 +63,8 @@ take_literal(OutboxTemplate *template, size_t *at)
 {
 	size_t start = *at;
 
-	while (outbox_text_is_plain((unsigned char) template->text[*at], OUTBOX_PLAIN_TOKEN))
-		(*at)++;
+	*at += outbox_plain_run(template->text + start, strlen(template->text + start),
+							OUTBOX_PLAIN_TOKEN);
 	if (*at == start)
 		return OUTBOX_FAULT_TEMPLATE_ILLEGAL_CHARACTER;
 	return add_part(template, OUTBOX_TEMPLATE_LITERAL, start, *at - start);
@@ -128,36 +129,42 @@ outbox_template_parse(OutboxTemplate *template, const char *text)
 	return check_parts(template);
 }
 
+/* What a placeholder stands for; NULL: the part is none. */
+static const char *
+value_of(OutboxTemplatePartKind kind, const char *database, const OutboxEvent *event)
+{
+	switch (kind)
+	{
+		case OUTBOX_TEMPLATE_LITERAL:
+		case OUTBOX_TEMPLATE_DOT:
+			break;
+		case OUTBOX_TEMPLATE_DATABASE:
+			return database;
+		case OUTBOX_TEMPLATE_AGGREGATE:
+			return event->aggregate;
+		case OUTBOX_TEMPLATE_AGGREGATE_ID:
+			return event->aggregate_id;
+		case OUTBOX_TEMPLATE_ACTION:
+			return event->action;
+	}
+	return NULL;
+}
+
 /* Writes what part i stands for. */
 static void
 append_part(OutboxText *subject, const OutboxTemplate *template, int i, const char *database,
 			const OutboxEvent *event)
 {
-	const char *value = NULL;
+	OutboxTemplatePartKind kind = (OutboxTemplatePartKind) template->parts[i].kind;
+	const char *value = value_of(kind, database, event);
 
-	switch ((OutboxTemplatePartKind) template->parts[i].kind)
-	{
-		case OUTBOX_TEMPLATE_LITERAL:
-			outbox_text_append(subject, template->text + template->parts[i].offset,
-							   template->parts[i].length);
-			return;
-		case OUTBOX_TEMPLATE_DOT:
-			outbox_text_append_char(subject, '.');
-			return;
-		case OUTBOX_TEMPLATE_DATABASE:
-			value = database;
-			break;
-		case OUTBOX_TEMPLATE_AGGREGATE:
-			value = event->aggregate;
-			break;
-		case OUTBOX_TEMPLATE_AGGREGATE_ID:
-			value = event->aggregate_id;
-			break;
-		case OUTBOX_TEMPLATE_ACTION:
-			value = event->action;
-			break;
-	}
-	outbox_text_append_encoded(subject, value, strlen(value), OUTBOX_PLAIN_TOKEN);
+	if (value != NULL)
+		outbox_text_append_encoded(subject, value, strlen(value), OUTBOX_PLAIN_TOKEN);
+	else if (kind == OUTBOX_TEMPLATE_DOT)
+		outbox_text_append_char(subject, '.');
+	else
+		outbox_text_append(subject, template->text + template->parts[i].offset,
+						   template->parts[i].length);
 }
 
 /* Terminates a subject and judges it. */
@@ -181,6 +188,33 @@ outbox_template_fill(const OutboxTemplate *template, const char *database, const
 	for (int i = 0; i < template->part_count; i++)
 		append_part(&text, template, i, database, event);
 	return finish(&text);
+}
+
+/*
+ * Names are plain, and no value is empty: what is left is length, and a first token
+ * that is reserved.  Those all begin with '_', where it is a byte of ours.
+ */
+bool
+outbox_template_surely_fills(const OutboxTemplate *template, const char *database,
+							 const OutboxEvent *event)
+{
+	const char *first = value_of((OutboxTemplatePartKind) template->parts[0].kind, database, event);
+	size_t length = 0;
+
+	if ((first != NULL ? first : template->text)[0] == '_' || database[0] == '\0')
+		return false;
+	for (int i = 0; i < template->part_count; i++)
+	{
+		OutboxTemplatePartKind kind = (OutboxTemplatePartKind) template->parts[i].kind;
+		const char *value = value_of(kind, database, event);
+		bool name = kind == OUTBOX_TEMPLATE_AGGREGATE || kind == OUTBOX_TEMPLATE_ACTION;
+
+		if (value == NULL)
+			length += kind == OUTBOX_TEMPLATE_DOT ? 1 : template->parts[i].length;
+		else
+			length += strlen(value) * (name ? 1 : ESCAPE_LENGTH);
+	}
+	return length <= OUTBOX_SUBJECT_MAX;
 }
 
 /* Does the token that begins with part i vary with the event?  *end is behind it. */

@@ -18,6 +18,7 @@
 #ifndef OUTBOX_DOMAIN_TEMPLATE_H
 #define OUTBOX_DOMAIN_TEMPLATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,13 @@ extern OutboxFault outbox_template_parse(OutboxTemplate *template, const char *t
  */
 extern OutboxFault outbox_template_fill(const OutboxTemplate *template, const char *database,
 										const OutboxEvent *event, char *subject, size_t size);
+
+/*
+ * Would outbox_template_fill make a subject without a fault, as far as one sees without
+ * making it?  The event has passed outbox_event_check.  False: perhaps not.
+ */
+extern bool outbox_template_surely_fills(const OutboxTemplate *template, const char *database,
+										 const OutboxEvent *event);
 
 /*
  * Writes the pattern that captures all events of this database;

@@ -58,27 +58,15 @@ outbox_text_append_signed(OutboxText *text, int64_t number)
 	outbox_text_append_unsigned(text, number < 0 ? 0 - (uint64_t) number : (uint64_t) number);
 }
 
-bool
-outbox_text_is_plain(unsigned char byte, OutboxPlain plain)
-{
-	if (plain == OUTBOX_PLAIN_HEADER)
-		return byte > ' ' && byte < 0x7f && byte != '"' && byte != '%';
-	if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-		(byte >= '0' && byte <= '9') || byte == '_' || byte == '-')
-		return true;
-	return plain == OUTBOX_PLAIN_URI && (byte == '.' || byte == '~');
-}
-
 void
 outbox_text_append_encoded(OutboxText *text, const char *bytes, size_t length, OutboxPlain plain)
 {
 	for (size_t at = 0; at < length;)
 	{
-		size_t start = at;
+		size_t run = outbox_plain_run(bytes + at, length - at, plain);
 
-		while (at < length && outbox_text_is_plain((unsigned char) bytes[at], plain))
-			at++;
-		outbox_text_append(text, bytes + start, at - start);
+		outbox_text_append(text, bytes + at, run);
+		at += run;
 		if (at < length)
 		{
 			unsigned char byte = (unsigned char) bytes[at++];
@@ -233,6 +221,9 @@ outbox_text_find_flaw(const char *bytes, size_t length)
 {
 	for (size_t at = 0, step; at < length; at += step)
 	{
+		step = outbox_plain_run(bytes + at, length - at, OUTBOX_PLAIN_TEXT);
+		if (step > 0)
+			continue;
 		step = outbox_text_utf8_length(bytes + at, length - at);
 		if (step == 0)
 			return OUTBOX_TEXT_NOT_UTF8;

@@ -13,21 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "domain/plain.h"
+
 typedef struct OutboxText
 {
 	char *bytes; /* may be NULL when size is 0 */
 	size_t size;
 	size_t length; /* written, or needed if that is more than size */
 } OutboxText;
-
-/* Which bytes percent-encoding leaves as they are. */
-typedef enum OutboxPlain
-{
-	OUTBOX_PLAIN_TOKEN, /* A-Z a-z 0-9 _ - */
-	OUTBOX_PLAIN_URI, /* these, '.' and '~': unreserved in RFC 3986 */
-	OUTBOX_PLAIN_HEADER /* ASCII from '!' to '~' but '"' and '%', as
-								 * CloudEvents encodes attributes in headers */
-} OutboxPlain;
 
 typedef enum OutboxTextFlaw
 {
@@ -53,8 +46,6 @@ extern void outbox_text_append_base64(OutboxText *text, const void *bytes, size_
  * Times outside the years 0000 (from March) to 9999, which it cannot say, become the nearest.
  */
 extern void outbox_text_append_time(OutboxText *text, int64_t time);
-
-extern bool outbox_text_is_plain(unsigned char byte, OutboxPlain plain);
 
 /*
  * Length of the well-formed UTF-8 character that the bytes begin with, 0 if they

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -15,6 +16,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "infrastructure/postgres/jsontext.h"
 #include "interface/record.h"
 #include "interface/report.h"
 
@@ -110,11 +112,11 @@ take_names(FunctionCallInfo fcinfo, OutboxEvent *event)
 static const char *
 take_text(FunctionCallInfo fcinfo, int argument, const char *name)
 {
-	char *value;
+	text *value;
 
 	require(fcinfo, argument, name);
-	value = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-	return outbox_record_encode(value, strlen(value));
+	value = PG_GETARG_TEXT_PP(argument);
+	return outbox_record_encode(text_to_cstring(value), VARSIZE_ANY_EXHDR(value));
 }
 
 static void
@@ -129,13 +131,14 @@ static void
 take_json(FunctionCallInfo fcinfo, int argument, OutboxEvent *event)
 {
 	Jsonb *payload;
-	char *json;
+	StringInfoData json;
 
 	require(fcinfo, argument, "payload");
 	payload = PG_GETARG_JSONB_P(argument);
-	json = JsonbToCString(NULL, &payload->root, VARSIZE(payload));
-	event->payload = outbox_record_encode(json, strlen(json));
-	event->payload_length = strlen(event->payload);
+	initStringInfo(&json);
+	outbox_jsontext_append(&json, &payload->root, VARSIZE(payload));
+	event->payload = outbox_record_encode(json.data, json.len);
+	event->payload_length = event->payload == json.data ? json.len : strlen(event->payload);
 }
 
 static void
@@ -150,9 +153,13 @@ take_version(FunctionCallInfo fcinfo, int argument, OutboxEvent *event)
 static int64
 record(FunctionCallInfo fcinfo, int argument, OutboxEvent *event, OutboxHeaderLines *lines)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz deliver_at = PG_ARGISNULL(argument) ? now : PG_GETARG_TIMESTAMPTZ(argument);
+	TimestampTz now;
+	TimestampTz deliver_at;
 
+	if (PG_ARGISNULL(argument))
+		return outbox_record_event(event, lines);
+	now = GetCurrentTimestamp();
+	deliver_at = PG_GETARG_TIMESTAMPTZ(argument);
 	if (TIMESTAMP_NOT_FINITE(deliver_at) || deliver_at > now + LATEST_US)
 		ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				errmsg("deliver_at \"%s\" is out of range", timestamptz_to_str(deliver_at)),

@@ -106,11 +106,21 @@ prepare(OutboxEvent *event, OutboxHeaderLines *lines, OutboxDraft *draft)
 static void
 add_context(OutboxHeaderLines *lines, const OutboxEvent *event)
 {
-	add_setting(lines, event, OUTBOX_HEADER_TRACEPARENT, outbox_settings.traceparent);
-	add_setting(lines, event, OUTBOX_HEADER_TRACESTATE, outbox_settings.tracestate);
-	add_setting(lines, event, OUTBOX_HEADER_CORRELATION_ID, outbox_settings.correlation_id);
-	add_setting(lines, event, OUTBOX_HEADER_CAUSATION_ID, outbox_settings.causation_id);
-	add_setting(lines, event, OUTBOX_HEADER_ACTOR, outbox_settings.actor);
+	const struct
+	{
+		const char *key;
+		const char *value;
+	} context[] = {
+		{OUTBOX_HEADER_TRACEPARENT, outbox_settings.traceparent},
+		{OUTBOX_HEADER_TRACESTATE, outbox_settings.tracestate},
+		{OUTBOX_HEADER_CORRELATION_ID, outbox_settings.correlation_id},
+		{OUTBOX_HEADER_CAUSATION_ID, outbox_settings.causation_id},
+		{OUTBOX_HEADER_ACTOR, outbox_settings.actor},
+	};
+
+	for (int i = 0; i < lengthof(context); i++)
+		if (context[i].value[0] != '\0')
+			add_setting(lines, event, context[i].key, context[i].value);
 }
 
 /* The caller's header of the same name wins. */
@@ -120,8 +130,7 @@ add_setting(OutboxHeaderLines *lines, const OutboxEvent *event, const char *key,
 	size_t found;
 	OutboxFault fault;
 
-	if (value[0] == '\0' ||
-		(lines->count > 0 && outbox_header_find(lines->text, key, strlen(key), &found) != NULL))
+	if (lines->count > 0 && outbox_header_find(lines->text, key, strlen(key), &found) != NULL)
 		return;
 	fault = outbox_header_append(lines, key, strlen(key), value, strlen(value));
 	if (fault != OUTBOX_FAULT_NONE)

@@ -59,6 +59,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	event.aggregate = parts[2];
 	event.aggregate_id = parts[3];
 	event.action = parts[4];
+	event.content_type = "text/plain";
+	event.headers = "";
 	if (outbox_template_parse(&template, parts[0]) == OUTBOX_FAULT_NONE)
 	{
 		PROPERTY(template.part_count > 0 && template.part_count <= OUTBOX_TEMPLATE_MAX_PARTS);
@@ -70,6 +72,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			PROPERTY(outbox_subject_check(subject) == OUTBOX_FAULT_NONE);
 		if (made == OUTBOX_FAULT_NONE)
 			PROPERTY(pattern[0] != '*' && pattern[0] != '$' && strchr(pattern, '>') == NULL);
+		if (outbox_event_check(&event) == OUTBOX_FAULT_NONE &&
+			outbox_template_surely_fills(&template, parts[1], &event))
+			PROPERTY(filled == OUTBOX_FAULT_NONE);
 		if (filled == OUTBOX_FAULT_NONE && made == OUTBOX_FAULT_NONE)
 			PROPERTY(captures(pattern, subject));
 		if (filled == OUTBOX_FAULT_NONE)

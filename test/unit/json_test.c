@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -141,13 +142,75 @@ strings_are_escaped(void **state)
 	assert_true(outbox_json_check(memory, text.length));
 }
 
+/* A text of so many bytes, with this one at a place: what is it as a JSON string? */
+static void
+check_escaped(size_t length, size_t place, unsigned char byte)
+{
+	char string[32];
+	char expected[64];
+	char memory[64];
+	OutboxText text = {memory, sizeof(memory), 0};
+
+	memset(string, 'x', sizeof(string));
+	string[place] = (char) byte;
+	string[length] = '\0';
+	snprintf(expected, sizeof(expected),
+			 byte < ' '                    ? "\"%.*s\\u%04x%s\""
+			 : byte == '"' || byte == '\\' ? "\"%.*s\\%c%s\""
+										   : "\"%.*s%c%s\"",
+			 (int) place, string, byte, string + place + 1);
+	outbox_json_append_string(&text, string);
+	assert_int_equal(text.length, strlen(expected));
+	assert_memory_equal(memory, expected, text.length);
+	assert_true(outbox_json_check(memory, text.length) == (byte < 0x80));
+}
+
+static void
+every_byte_is_escaped_at_every_place(void **state)
+{
+	(void) state;
+	for (size_t length = 1; length <= 18; length++)
+	{
+		for (size_t place = 0; place < length; place++)
+		{
+			for (int byte = 1; byte < 256; byte++)
+				check_escaped(length, place, (unsigned char) byte);
+		}
+	}
+}
+
+/* Only a control, and half a character, is no JSON inside a string. */
+static void
+every_byte_is_judged_at_every_place(void **state)
+{
+	char text[20];
+
+	(void) state;
+	for (size_t place = 1; place <= 17; place++)
+	{
+		for (int byte = 0; byte < 256; byte++)
+		{
+			memset(text, 'x', sizeof(text));
+			text[0] = text[19] = '"';
+			text[place] = (char) byte;
+			if (byte == '"' || byte == '\\')
+				continue; /* ends the string, or escapes an x */
+			assert_true(outbox_json_check(text, sizeof(text)) == (byte >= ' ' && byte < 0x80));
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(json_is_recognised),  cmocka_unit_test(all_else_is_not),
-		cmocka_unit_test(nesting_is_bounded),  cmocka_unit_test(media_types_tell_json),
+		cmocka_unit_test(json_is_recognised),
+		cmocka_unit_test(all_else_is_not),
+		cmocka_unit_test(nesting_is_bounded),
+		cmocka_unit_test(media_types_tell_json),
 		cmocka_unit_test(strings_are_escaped),
+		cmocka_unit_test(every_byte_is_escaped_at_every_place),
+		cmocka_unit_test(every_byte_is_judged_at_every_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

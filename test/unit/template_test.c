@@ -174,6 +174,44 @@ a_pattern_never_begins_with_a_wildcard(void **state)
 	assert_int_equal(outbox_template_pattern(&template, "shop", subject, 9), OUTBOX_FAULT_NONE);
 }
 
+static bool
+surely_fills(const char *text, const char *database, const OutboxEvent *of)
+{
+	assert_int_equal(outbox_template_parse(&template, text), OUTBOX_FAULT_NONE);
+	return outbox_template_surely_fills(&template, database, of);
+}
+
+/* Where it can be seen that all is well, and nowhere where it may not be. */
+static void
+what_surely_fills_is_known_without_filling(void **state)
+{
+	char database[64];
+	char id[256];
+	OutboxEvent other = event;
+
+	(void) state;
+	assert_true(surely_fills(OUTBOX_TEMPLATE_DEFAULT, "shop", &event));
+	assert_true(surely_fills("{aggregate}.{aggregate_id}", "shop", &event));
+	assert_false(surely_fills(OUTBOX_TEMPLATE_DEFAULT, "_INBOX", &event));
+	assert_false(surely_fills(OUTBOX_TEMPLATE_DEFAULT, "", &event));
+	other.aggregate = "_INBOX";
+	assert_false(surely_fills("{aggregate}.{action}", "shop", &other));
+	assert_false(surely_fills("_{aggregate}", "shop", &event));
+
+	/* 3 bytes for each of the id, 6 for the rest */
+	memset(id, 'x', sizeof(id));
+	id[83] = '\0';
+	other = event;
+	other.aggregate_id = id;
+	assert_true(surely_fills("{aggregate}.{aggregate_id}", "shop", &other));
+	id[83] = 'x';
+	id[84] = '\0';
+	assert_false(surely_fills("{aggregate}.{aggregate_id}", "shop", &other));
+	memset(database, '-', sizeof(database));
+	database[63] = '\0';
+	assert_true(surely_fills(OUTBOX_TEMPLATE_DEFAULT, database, &event));
+}
+
 int
 main(void)
 {
@@ -185,6 +223,7 @@ main(void)
 		cmocka_unit_test(illegal_subjects_are_not_written),
 		cmocka_unit_test(a_pattern_captures_one_database),
 		cmocka_unit_test(a_pattern_never_begins_with_a_wildcard),
+		cmocka_unit_test(what_surely_fills_is_known_without_filling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@
 
 #include "infrastructure/postgres/catalog.h"
 
-#define KNOWN_MAX 8
+#define KNOWN_MAX 32
 
 typedef struct Known
 {
@@ -66,18 +66,10 @@ recall(const char *name)
 static Oid
 look_up(const char *name)
 {
-	static bool listening = false;
-	uint64 before;
+	uint64 before = outbox_catalog_changes();
 	Oid schema;
 	Oid relation;
 
-	if (!listening)
-	{
-		CacheRegisterRelcacheCallback(forget, (Datum) 0);
-		CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, (Datum) 0);
-		listening = true;
-	}
-	before = changes;
 	schema = get_namespace_oid("outbox", true);
 	relation = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 	if (!OidIsValid(relation))
@@ -115,6 +107,20 @@ outbox_catalog_lock(const char *name, int mode)
 	if (recall(name) != relation && !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)))
 		report_missing(name);
 	return relation;
+}
+
+uint64_t
+outbox_catalog_changes(void)
+{
+	static bool listening = false;
+
+	if (!listening)
+	{
+		CacheRegisterRelcacheCallback(forget, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, (Datum) 0);
+		listening = true;
+	}
+	return changes;
 }
 
 bool

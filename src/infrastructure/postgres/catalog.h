@@ -17,6 +17,9 @@ extern uint32_t outbox_catalog_relation(const char *name);
 /* The same, locked in this mode until the transaction ends, and still there. */
 extern uint32_t outbox_catalog_lock(const char *name, int mode);
 
+/* How often PostgreSQL has told this session that a relation or schema has changed. */
+extern uint64_t outbox_catalog_changes(void);
+
 /* Has relation outbox.<name> a row that the active snapshot sees? */
 extern bool outbox_catalog_has_rows(const char *name);
 

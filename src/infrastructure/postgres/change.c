@@ -15,6 +15,7 @@
 
 #include "domain/key.h"
 #include "infrastructure/postgres/change.h"
+#include "infrastructure/postgres/jsontext.h"
 
 /* What settings could make of an id. */
 static const char *const styles[][2] = {
@@ -221,8 +222,11 @@ outbox_change_payload(const OutboxRowChange *change, OutboxExpression *expressio
 	if (outbox_expression_type(expression) == JSONBOID)
 	{
 		Jsonb *document = DatumGetJsonbP(value);
+		StringInfoData json;
 
-		return JsonbToCString(NULL, &document->root, VARSIZE(document));
+		initStringInfo(&json);
+		outbox_jsontext_append(&json, &document->root, VARSIZE(document));
+		return json.data;
 	}
 	return TextDatumGetCString(value);
 }

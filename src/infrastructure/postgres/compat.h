@@ -32,6 +32,13 @@
 #define outbox_compat_oldest_clog_xid() (ShmemVariableCache->oldestClogXid)
 #endif
 
+/* The number of this session's current transaction among those of its like. */
+#if PG_VERSION_NUM >= 170000
+#define outbox_compat_local_transaction() (MyProc->vxid.lxid)
+#else
+#define outbox_compat_local_transaction() (MyProc->lxid)
+#endif
+
 /* pg_database.datconnlimit of a database that a failed DROP has left behind. */
 #define OUTBOX_INVALID_DATABASE (-2)
 

@@ -21,6 +21,7 @@
 
 #include "domain/ring.h"
 #include "infrastructure/postgres/catalog.h"
+#include "infrastructure/postgres/grip.h"
 #include "infrastructure/postgres/identity.h"
 #include "infrastructure/postgres/log.h"
 #include "infrastructure/postgres/shared.h"
@@ -44,11 +45,19 @@ int64_t
 outbox_log_draw_id(void)
 {
 	static bool looked = false;
-	/* DROP EXTENSION may just have run. */
-	Oid sequence = outbox_catalog_lock("event_id_seq", RowExclusiveLock);
-	int64 ids_from = looked ? 0 : outbox_identity_next_ids();
-	int64 id = nextval_internal(sequence, false);
+	static OutboxGrip grip;
+	static Oid sequence;
+	int64 ids_from;
+	int64 id;
 
+	if (!outbox_grip_holds(&grip))
+	{
+		grip = outbox_grip_take();
+		/* DROP EXTENSION may just have run. */
+		sequence = outbox_catalog_lock("event_id_seq", RowExclusiveLock);
+	}
+	ids_from = looked ? 0 : outbox_identity_next_ids();
+	id = nextval_internal(sequence, false);
 	if (id < ids_from)
 	{
 		outbox_log_raise_ids(ids_from);
@@ -133,6 +142,9 @@ choose_child(void)
 {
 	static FullTransactionId chooser = {0};
 	static int chosen = 0;
+	static OutboxGrip grip;
+	static int known = 0;
+	static Oid child;
 	FullTransactionId xid = GetTopFullTransactionId();
 
 	if (!FullTransactionIdEquals(chooser, xid))
@@ -140,5 +152,11 @@ choose_child(void)
 		chooser = xid;
 		chosen = outbox_shared_current_child();
 	}
-	return outbox_log_child(chosen);
+	if (known != chosen || !outbox_grip_knows(&grip))
+	{
+		grip = outbox_grip_take();
+		known = chosen;
+		child = outbox_log_child(chosen);
+	}
+	return child;
 }

@@ -2,17 +2,19 @@
  * row.c
  *		Inserts events into the tables that hold them.
  *
- * The row goes in through the table's and its index's API: about a third of the cost
- * of SPI.  Further indexes are kept up to date by the executor's.  No constraint,
- * trigger, policy or privilege is looked at, so whoever calls this has checked the
- * draft.
+ * A table that is *as made*, by log.sql, takes the row directly: about a third of the
+ * cost of SPI.  Any other one takes it through the table's and the executor's API.  No
+ * constraint, trigger, policy or privilege is looked at, so whoever calls this has
+ * checked the draft.
  *
- * Locking: the index stays locked as the table does, until the transaction ends, since
- * to lock it for each event costs more.  What waits for one of them waits for the other.
+ * Locking: the index stays locked as the table does, until the transaction ends.  What
+ * waits for one of them waits for the other.  So both are opened once in a transaction
+ * (grip.h); in between nobody may count on them.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -22,49 +24,55 @@
 #include "executor/executor.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
+#include "utils/relcache.h"
 #include "utils/timestamp.h"
 
 #include "infrastructure/postgres/columns.h"
 #include "infrastructure/postgres/compat.h"
+#include "infrastructure/postgres/form.h"
+#include "infrastructure/postgres/grip.h"
 #include "infrastructure/postgres/row.h"
 
+/* The table that was opened last, while the grip holds. */
+typedef struct Opened
+{
+	OutboxGrip grip;
+	Oid oid;
+	Oid index_oid; /* of its only one; 0: the table is not as made */
+	Relation table;
+	Relation index;
+} Opened;
+
+static Opened opened;
+
+static void open_again(void);
+static void open_anew(Oid table);
 static Relation open_only_index(Relation table);
 static bool is_plain(Relation index);
-static void insert(Relation table, Relation index, TupleTableSlot *slot);
-static void insert_anyhow(Relation table, TupleTableSlot *slot);
+static void insert(int64 id, Datum second, const OutboxDraft *draft);
+static void insert_anyhow(Relation table, int64 id, Datum second, const OutboxDraft *draft);
+static void fill(TupleTableSlot *slot, int64 id, Datum second, const OutboxDraft *draft);
 static Datum copy_bytes(const void *bytes, size_t length);
 
 void
 outbox_row_insert(uint32_t table, int64_t id, uintptr_t second, const OutboxDraft *draft)
 {
-	Relation relation = table_open(table, RowExclusiveLock);
-	TupleTableSlot *slot = table_slot_create(relation, NULL);
-	Datum *values = slot->tts_values;
-	TimestampTz emitted_at = draft->emitted_at != 0 ? draft->emitted_at : GetCurrentTimestamp();
-	Relation index;
+	OutboxDraft timed = *draft;
 
-	ExecClearTuple(slot);
-	memset(slot->tts_isnull, false, sizeof(bool) * OUTBOX_EVENT_COLUMNS);
-	values[OUTBOX_EVENT_ID - 1] = Int64GetDatum(id);
-	values[OUTBOX_EVENT_XID - 1] = second;
-	values[OUTBOX_EVENT_EMITTED_AT - 1] = TimestampTzGetDatum(emitted_at);
-	values[OUTBOX_EVENT_AGGREGATE - 1] = CStringGetTextDatum(draft->aggregate);
-	values[OUTBOX_EVENT_AGGREGATE_ID - 1] = CStringGetTextDatum(draft->aggregate_id);
-	values[OUTBOX_EVENT_ACTION - 1] = CStringGetTextDatum(draft->action);
-	values[OUTBOX_EVENT_VERSION - 1] = Int64GetDatum(draft->version);
-	slot->tts_isnull[OUTBOX_EVENT_VERSION - 1] = !draft->has_version;
-	values[OUTBOX_EVENT_CONTENT_TYPE - 1] = CStringGetTextDatum(draft->content_type);
-	values[OUTBOX_EVENT_HEADERS - 1] = CStringGetTextDatum(draft->headers);
-	values[OUTBOX_EVENT_PAYLOAD - 1] = copy_bytes(draft->payload, draft->payload_length);
-	ExecStoreVirtualTuple(slot);
-
-	index = open_only_index(relation);
-	if (index != NULL)
-		insert(relation, index, slot);
+	if (timed.emitted_at == 0)
+		timed.emitted_at = GetCurrentTimestamp();
+	if (opened.oid == table && outbox_grip_holds(&opened.grip))
+		open_again();
 	else
-		insert_anyhow(relation, slot);
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(relation, NoLock);
+		open_anew(table);
+	if (opened.index != NULL)
+	{
+		insert(id, second, &timed);
+		index_close(opened.index, NoLock);
+		table_close(opened.table, NoLock);
+	}
+	else
+		insert_anyhow(opened.table, id, second, &timed);
 }
 
 void
@@ -84,7 +92,35 @@ outbox_row_draft(OutboxDraft *draft, const uintptr_t *values, const bool *nulls)
 	draft->payload_length = VARSIZE_ANY_EXHDR(payload);
 }
 
-/* NULL: there are others, or it is not a plain one. */
+static void
+open_again(void)
+{
+	RelationIncrementReferenceCount(opened.table);
+	if (opened.index != NULL)
+		RelationIncrementReferenceCount(opened.index);
+}
+
+static void
+open_anew(Oid table)
+{
+	OutboxGrip grip = outbox_grip_take();
+
+	opened.table = table_open(table, RowExclusiveLock);
+	opened.index = NULL;
+	if (opened.oid == table && outbox_grip_knows(&opened.grip))
+	{
+		if (OidIsValid(opened.index_oid))
+			opened.index = index_open(opened.index_oid, RowExclusiveLock);
+	}
+	else if (opened.table->rd_rel->relam == HEAP_TABLE_AM_OID &&
+			 outbox_form_fits(RelationGetDescr(opened.table)))
+		opened.index = open_only_index(opened.table);
+	opened.oid = table;
+	opened.index_oid = opened.index != NULL ? RelationGetRelid(opened.index) : InvalidOid;
+	opened.grip = grip;
+}
+
+/* NULL: there are others, or it is not as log.sql makes it. */
 static Relation
 open_only_index(Relation table)
 {
@@ -104,35 +140,36 @@ open_only_index(Relation table)
 	return index;
 }
 
-/* As log.sql makes it: over columns, and with nothing to judge. */
+/* Over the second column alone, and with nothing to judge. */
 static bool
 is_plain(Relation index)
 {
 	return index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisready &&
-		   !index->rd_index->indisunique &&
-		   heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL) &&
+		   !index->rd_index->indisunique && index->rd_index->indnatts == 1 &&
+		   index->rd_index->indkey.values[0] == OUTBOX_EVENT_XID &&
 		   heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
 }
 
 static void
-insert(Relation table, Relation index, TupleTableSlot *slot)
+insert(int64 id, Datum second, const OutboxDraft *draft)
 {
-	Datum values[INDEX_MAX_KEYS];
-	bool nulls[INDEX_MAX_KEYS];
+	HeapTuple tuple = outbox_form_row(id, second, draft);
+	bool is_null = false;
 
-	table_tuple_insert(table, slot, GetCurrentCommandId(true), 0, NULL);
-	for (int i = 0; i < index->rd_index->indnatts; i++)
-		values[i] = slot_getattr(slot, index->rd_index->indkey.values[i], &nulls[i]);
-	(void) index_insert(index, values, nulls, &slot->tts_tid, table, UNIQUE_CHECK_NO, false, NULL);
-	index_close(index, NoLock);
+	heap_insert(opened.table, tuple, GetCurrentCommandId(true), 0, NULL);
+	(void) index_insert(opened.index, &second, &is_null, &tuple->t_self, opened.table,
+						UNIQUE_CHECK_NO, false, NULL);
 }
 
+/* An index may call functions, and they may emit: opened is no longer ours after that. */
 static void
-insert_anyhow(Relation table, TupleTableSlot *slot)
+insert_anyhow(Relation table, int64 id, Datum second, const OutboxDraft *draft)
 {
+	TupleTableSlot *slot = table_slot_create(table, NULL);
 	EState *estate = CreateExecutorState();
 	ResultRelInfo *target = makeNode(ResultRelInfo);
 
+	fill(slot, id, second, draft);
 	InitResultRelInfo(target, table, 1, NULL, 0);
 	ExecOpenIndices(target, false);
 	table_tuple_insert(table, slot, GetCurrentCommandId(true), 0, NULL);
@@ -140,6 +177,29 @@ insert_anyhow(Relation table, TupleTableSlot *slot)
 		outbox_compat_insert_index_tuples(target, slot, estate);
 	ExecCloseIndices(target);
 	FreeExecutorState(estate);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(table, NoLock);
+}
+
+/* Columns besides ours stay null. */
+static void
+fill(TupleTableSlot *slot, int64 id, Datum second, const OutboxDraft *draft)
+{
+	Datum *values = slot->tts_values;
+
+	ExecStoreAllNullTuple(slot);
+	memset(slot->tts_isnull, false, sizeof(bool) * OUTBOX_EVENT_COLUMNS);
+	values[OUTBOX_EVENT_ID - 1] = Int64GetDatum(id);
+	values[OUTBOX_EVENT_XID - 1] = second;
+	values[OUTBOX_EVENT_EMITTED_AT - 1] = TimestampTzGetDatum(draft->emitted_at);
+	values[OUTBOX_EVENT_AGGREGATE - 1] = CStringGetTextDatum(draft->aggregate);
+	values[OUTBOX_EVENT_AGGREGATE_ID - 1] = CStringGetTextDatum(draft->aggregate_id);
+	values[OUTBOX_EVENT_ACTION - 1] = CStringGetTextDatum(draft->action);
+	values[OUTBOX_EVENT_VERSION - 1] = Int64GetDatum(draft->version);
+	slot->tts_isnull[OUTBOX_EVENT_VERSION - 1] = !draft->has_version;
+	values[OUTBOX_EVENT_CONTENT_TYPE - 1] = CStringGetTextDatum(draft->content_type);
+	values[OUTBOX_EVENT_HEADERS - 1] = CStringGetTextDatum(draft->headers);
+	values[OUTBOX_EVENT_PAYLOAD - 1] = copy_bytes(draft->payload, draft->payload_length);
 }
 
 static Datum

@@ -22,6 +22,7 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
+#include "infrastructure/postgres/jsontext.h"
 #include "infrastructure/postgres/rowjson.h"
 
 /* pg_attribute.attgenerated, since PostgreSQL 18. */
@@ -66,8 +67,6 @@ static void choose(Column *column);
 static void choose_of_users(Column *column);
 static void write_value(Column *column, Datum value, StringInfo json);
 static void write_digits(StringInfo json, int64 number);
-static void write_string(StringInfo json, const char *bytes, int length);
-static void write_escape(StringInfo json, unsigned char byte);
 static void append_text(StringInfo json, Datum value);
 
 OutboxRowWriter *
@@ -207,26 +206,26 @@ write_value(Column *column, Datum value, StringInfo json)
 			if (IsValidJsonNumber(output, strlen(output)))
 				appendStringInfoString(json, output);
 			else
-				write_string(json, output, strlen(output));
+				outbox_jsontext_append_string(json, output, strlen(output));
 			break;
 		case MANNER_TEXT:
 			string = DatumGetTextPP(value);
-			write_string(json, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+			outbox_jsontext_append_string(json, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
 			break;
 		case MANNER_NAME:
 			output = NameStr(*DatumGetName(value));
-			write_string(json, output, strlen(output));
+			outbox_jsontext_append_string(json, output, strlen(output));
 			break;
 		case MANNER_TIME:
 			JsonEncodeDateTime(time, value, column->type, NULL);
-			write_string(json, time, strlen(time));
+			outbox_jsontext_append_string(json, time, strlen(time));
 			break;
 		case MANNER_JSON:
 			append_text(json, value);
 			break;
 		case MANNER_JSONB:
 			document = DatumGetJsonbP(value);
-			(void) JsonbToCString(json, &document->root, VARSIZE(document));
+			outbox_jsontext_append(json, &document->root, VARSIZE(document));
 			break;
 		case MANNER_ARRAY:
 			append_text(json, DirectFunctionCall1(array_to_json, value));
@@ -239,7 +238,7 @@ write_value(Column *column, Datum value, StringInfo json)
 			break;
 		case MANNER_OTHER:
 			output = OutputFunctionCall(&column->function, value);
-			write_string(json, output, strlen(output));
+			outbox_jsontext_append_string(json, output, strlen(output));
 			break;
 	}
 }
@@ -250,45 +249,6 @@ write_digits(StringInfo json, int64 number)
 	char digits[MAXINT8LEN + 1];
 
 	appendBinaryStringInfo(json, digits, pg_lltoa(number, digits));
-}
-
-/* What escape_json does, in runs, and for bytes that do not end in a zero. */
-static void
-write_string(StringInfo json, const char *bytes, int length)
-{
-	int begin = 0;
-
-	enlargeStringInfo(json, length + 2);
-	appendStringInfoCharMacro(json, '"');
-	for (int i = 0; i < length; i++)
-	{
-		unsigned char byte = (unsigned char) bytes[i];
-
-		if (byte < ' ' || byte == '"' || byte == '\\')
-		{
-			appendBinaryStringInfo(json, bytes + begin, i - begin);
-			write_escape(json, byte);
-			begin = i + 1;
-		}
-	}
-	appendBinaryStringInfo(json, bytes + begin, length - begin);
-	appendStringInfoCharMacro(json, '"');
-}
-
-static void
-write_escape(StringInfo json, unsigned char byte)
-{
-	static const char named[] = "\b\f\n\r\t\"\\";
-	static const char letters[] = "bfnrt\"\\";
-	const char *found = byte != 0 ? strchr(named, byte) : NULL;
-
-	if (found != NULL)
-	{
-		appendStringInfoChar(json, '\\');
-		appendStringInfoChar(json, letters[found - named]);
-	}
-	else
-		appendStringInfo(json, "\\u%04x", byte);
 }
 
 static void

@@ -216,6 +216,43 @@ rows_are_written_as_row_to_json_writes_them(void **state)
 	}
 }
 
+/* A document of every kind inside each other, so deep, with strings around the length of words. */
+static void
+documents_are_written_as_core_writes_them(void **state)
+{
+	(void) state;
+	transaction_run("CREATE SCHEMA kinds");
+	transaction_run("CREATE TABLE kinds.documents (document jsonb)");
+	transaction_run("INSERT INTO kinds.documents SELECT to_jsonb(n) FROM generate_series(-3, 3) n"
+					" UNION ALL SELECT to_jsonb(repeat('x', n) || chr(m) || repeat('y', n))"
+					" FROM generate_series(0, 17) n, generate_series(1, 300) m"
+					" UNION ALL SELECT unnest(ARRAY['{}', '[]', 'null', 'true', 'false', '\"\"',"
+					" '[[]]', '[{}]', '{\"\": {}}', '-0.00', '1e100', '1e-40']::jsonb[])");
+	for (int i = 0; i < 3; i++)
+		transaction_run(
+			"INSERT INTO kinds.documents SELECT CASE ceil(random() * 4)"
+			" WHEN 1 THEN jsonb_agg(document)"
+			" WHEN 2 THEN jsonb_object_agg(left(document::text, 70), document)"
+			" WHEN 3 THEN jsonb_build_object('a', jsonb_agg(document), 'b', 12.50, 'c', true)"
+			" ELSE jsonb_build_array(1, jsonb_agg(document), null, 'x', jsonb_agg(document)) END"
+			" FROM (SELECT document, random() AS place FROM kinds.documents"
+			" WHERE octet_length(document::text) < 3000 ORDER BY place LIMIT 1000) AS few"
+			" GROUP BY floor(place * 3000)");
+	assert_true(compare_rows("kinds.documents") > 5400);
+}
+
+/* Beyond what we go into, and what core does. */
+static void
+documents_may_be_deep(void **state)
+{
+	(void) state;
+	transaction_run("CREATE SCHEMA kinds");
+	transaction_run("CREATE TABLE kinds.documents (document jsonb)");
+	transaction_run("INSERT INTO kinds.documents SELECT ('[1, ' || repeat('[{\"a\":', n) || '\"x\"'"
+					" || repeat('}, 2]', n) || ']')::jsonb FROM generate_series(0, 100) n");
+	assert_int_equal(compare_rows("kinds.documents"), 101);
+}
+
 static void
 rows_without_columns_and_with_one(void **state)
 {
@@ -248,6 +285,10 @@ rowjson_suite_run(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rows_are_written_as_row_to_json_writes_them,
 										transaction_begin, transaction_roll_back),
+		cmocka_unit_test_setup_teardown(documents_are_written_as_core_writes_them,
+										transaction_begin, transaction_roll_back),
+		cmocka_unit_test_setup_teardown(documents_may_be_deep, transaction_begin,
+										transaction_roll_back),
 		cmocka_unit_test_setup_teardown(rows_without_columns_and_with_one, transaction_begin,
 										transaction_roll_back),
 		cmocka_unit_test_setup_teardown(rows_of_the_catalogs, transaction_begin,

@@ -26,6 +26,7 @@
 #include "contract/postgres/bench.h"
 #include "contract/postgres/expression.h"
 #include "contract/postgres/queue.h"
+#include "contract/postgres/form.h"
 #include "contract/postgres/rowjson.h"
 
 PG_MODULE_MAGIC;
@@ -77,6 +78,7 @@ store_contract_main(Datum database)
 	failures += expression_refusals_run();
 	failures += expression_random_run();
 	failures += rowjson_suite_run();
+	failures += form_suite_run();
 	puts("# ran to its end");
 	fflush(stdout);
 	proc_exit(failures > 0 ? 1 : 0);
