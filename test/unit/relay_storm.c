@@ -31,12 +31,11 @@
  *	- *regained*: after losses of the stream's end, with a fence and without other
  *	  writers, every event is where it was when it was settled, as far as that was written
  *	  down, and in one process where dead letters are sent again;
- *	- *in order*: within an aggregate the stream's order is commit order, but for
- *	  dead letters behind which nobody had to wait, and unless somebody else writes to a stream that should be the relay's alone: a foreign
- *	  message in the place of a lost one lets later ones pass the fence.  So does, after
- *	  a change from shared to fenced, what a killed process had sent without a fence;
- *	- *contiguous*: a transaction's events follow each other, with a fence, on such
- *	  a stream.
+ *	- *in order*: within an aggregate the stream's order is commit order, but for dead
+ *	  letters behind which nobody had to wait, and unless somebody else writes to the
+ *	  relay's own stream (or a killed process did, before it became that): a foreign
+ *	  message in the place of a lost one lets later ones pass the fence;
+ *	- *contiguous*: a transaction's events follow each other, with a fence, on such a stream.
  *
  * Promises: Once in the stream, Accounted.
  */
