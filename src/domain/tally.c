@@ -9,17 +9,25 @@
 /* The first bucket's bound is 2^7 = 128 microseconds; each further one is twice as wide. */
 #define FIRST_BOUND_BITS 7
 
+/* Kept out of what runs for each event, which then has no registers to save for it. */
+#define RARELY __attribute__((noinline, cold))
+
 static const char replay[] = "Outbox-Replay:";
 
+static void forget_order(OutboxTally *tally);
 static void change(OutboxTally *tally, uint16_t type);
 static bool adds_up(const OutboxTallyBook *book);
-static bool knows(const OutboxTallyRanges *ranges, uint64_t sequence, int64_t created);
+static RARELY bool knows(const OutboxTallyRanges *ranges, uint64_t sequence, int64_t created);
+static RARELY void begin_range(OutboxTallyRanges *ranges, const OutboxSlot *slot);
 static void note_place(OutboxTallyRanges *ranges, const OutboxSlot *slot, int64_t created);
 static void cut_off(OutboxTallyRanges *ranges, uint64_t sequence);
-static void time_event(OutboxTallyCounts *counts, int64_t latency);
+static void acknowledge(OutboxTallyCounts *counts, int64_t now, int64_t emitted_at);
 static int bucket_of(uint64_t latency);
 static uint32_t hash(const char *aggregate, const char *action);
 static uint16_t *find_place(OutboxTally *tally, const char *aggregate, const char *action);
+static bool is_type(const OutboxTallyType *type, const char *aggregate, const char *action);
+static uint16_t type_of(OutboxTally *tally, const OutboxEvent *event);
+static RARELY uint16_t find_type(OutboxTally *tally, const OutboxEvent *event);
 static uint16_t add_type(OutboxTally *tally, uint16_t *place, const OutboxEvent *event);
 static bool is_terminated(const char *name);
 
@@ -32,6 +40,7 @@ outbox_tally_clear(OutboxTally *tally, int64_t now)
 	memset(&book->types[OUTBOX_TALLY_OTHER], 0, sizeof(OutboxTallyType));
 	memset(tally->changed, 0, sizeof(tally->changed));
 	memset(tally->places, 0, sizeof(tally->places));
+	forget_order(tally);
 	book->counts.since = now;
 	book->type_count = 1;
 	tally->change_count = 0;
@@ -46,6 +55,7 @@ outbox_tally_resume(OutboxTally *tally, int64_t now)
 	tally->change_count = 0;
 	memset(tally->changed, 0, sizeof(tally->changed));
 	memset(tally->places, 0, sizeof(tally->places));
+	forget_order(tally);
 	if (book->ranges.count < 0 || book->ranges.count > OUTBOX_TALLY_RANGES)
 		sound = false;
 	tally->before = book->ranges;
@@ -72,18 +82,16 @@ outbox_tally_resume(OutboxTally *tally, int64_t now)
 void
 outbox_tally_enter(OutboxTally *tally, OutboxSlot *slot, const OutboxEvent *event)
 {
-	slot->type = outbox_tally_type(tally, event);
+	slot->type = type_of(tally, event);
 	/* A copy tells when its original was emitted. */
-	if (strncmp(event->headers, replay, sizeof(replay) - 1) != 0)
+	if (event->headers[0] != replay[0] || strncmp(event->headers, replay, sizeof(replay) - 1) != 0)
 		slot->emitted_at = event->emitted_at;
 }
 
 uint16_t
 outbox_tally_type(OutboxTally *tally, const OutboxEvent *event)
 {
-	uint16_t *place = find_place(tally, event->aggregate, event->action);
-
-	return *place != 0 ? *place : add_type(tally, place, event);
+	return type_of(tally, event);
 }
 
 void
@@ -97,7 +105,6 @@ outbox_tally_stored(OutboxTally *tally, const OutboxSlot *slot, int64_t created,
 	counts->duplicates += slot->duplicate;
 	if ((slot->recalled || slot->duplicate) && knows(&tally->before, slot->sequence, created))
 		return;
-	note_place(&book->ranges, slot, created);
 	counts->published++;
 	counts->bytes += slot->bytes;
 	type->published++;
@@ -105,13 +112,10 @@ outbox_tally_stored(OutboxTally *tally, const OutboxSlot *slot, int64_t created,
 	type->last_published_at = clock;
 	change(tally, slot->type);
 	if (slot->recalled)
-	{
 		counts->recalled++;
-		return;
-	}
-	counts->acknowledged++;
-	if (slot->emitted_at != 0)
-		time_event(counts, clock - slot->emitted_at);
+	else
+		acknowledge(counts, clock, slot->emitted_at);
+	note_place(&book->ranges, slot, created);
 }
 
 void
@@ -139,6 +143,13 @@ outbox_tally_bound(int bucket)
 {
 	return bucket >= OUTBOX_TALLY_BUCKETS - 1 ? INT64_MAX
 											  : INT64_C(1) << (FIRST_BOUND_BITS + bucket);
+}
+
+static void
+forget_order(OutboxTally *tally)
+{
+	memset(tally->followers, 0, sizeof(tally->followers));
+	tally->latest = OUTBOX_TALLY_OTHER;
 }
 
 static void
@@ -198,6 +209,12 @@ note_place(OutboxTallyRanges *ranges, const OutboxSlot *slot, int64_t created)
 		ranges->ranges[ranges->count - 1].last++;
 		return;
 	}
+	begin_range(ranges, slot);
+}
+
+static void
+begin_range(OutboxTallyRanges *ranges, const OutboxSlot *slot)
+{
 	if (!slot->recalled && !slot->duplicate)
 		cut_off(ranges, slot->sequence);
 	if (ranges->count == OUTBOX_TALLY_RANGES)
@@ -231,10 +248,14 @@ cut_off(OutboxTallyRanges *ranges, uint64_t sequence)
 
 /* A clock that was set back may give a latency below 0. */
 static void
-time_event(OutboxTallyCounts *counts, int64_t latency)
+acknowledge(OutboxTallyCounts *counts, int64_t now, int64_t emitted_at)
 {
+	int64_t latency = now - emitted_at;
 	uint64_t known = latency > 0 ? (uint64_t) latency : 0;
 
+	counts->acknowledged++;
+	if (emitted_at == 0)
+		return;
 	counts->timed++;
 	counts->latency += known;
 	counts->latencies[bucket_of(known)]++;
@@ -275,10 +296,38 @@ find_place(OutboxTally *tally, const char *aggregate, const char *action)
 		uint16_t *place = &tally->places[at % OUTBOX_TALLY_PLACES];
 		const OutboxTallyType *type = &tally->book.types[*place];
 
-		if (*place == 0 ||
-			(strcmp(type->action, action) == 0 && strcmp(type->aggregate, aggregate) == 0))
+		if (*place == 0 || is_type(type, aggregate, action))
 			return place;
 	}
+}
+
+static bool
+is_type(const OutboxTallyType *type, const char *aggregate, const char *action)
+{
+	return strcmp(type->action, action) == 0 && strcmp(type->aggregate, aggregate) == 0;
+}
+
+/*
+ * One type comes many times, or a few in turn: the one that is expected is tried before
+ * it is looked for.
+ */
+static uint16_t
+type_of(OutboxTally *tally, const OutboxEvent *event)
+{
+	uint16_t *expected = &tally->followers[tally->latest];
+
+	if (!is_type(&tally->book.types[*expected], event->aggregate, event->action))
+		*expected = find_type(tally, event);
+	tally->latest = *expected;
+	return tally->latest;
+}
+
+static uint16_t
+find_type(OutboxTally *tally, const OutboxEvent *event)
+{
+	uint16_t *place = find_place(tally, event->aggregate, event->action);
+
+	return *place != 0 ? *place : add_type(tally, place, event);
 }
 
 static uint16_t

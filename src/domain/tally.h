@@ -39,6 +39,7 @@ typedef struct OutboxTallyType
 	uint64_t bytes; /* of their messages, without those recalled */
 	uint64_t refused; /* events settled as dead letters */
 	int64_t last_published_at; /* microseconds since 1970; 0: never */
+	char unused[16]; /* to a power of two, which is cheap to index */
 } OutboxTallyType;
 
 typedef struct OutboxTallyCounts
@@ -103,6 +104,8 @@ typedef struct OutboxTally
 	uint16_t changes[OUTBOX_TALLY_TYPES + 1];
 	bool changed[OUTBOX_TALLY_TYPES + 1];
 	uint16_t places[OUTBOX_TALLY_PLACES]; /* of types, by hash; 0: free */
+	uint16_t latest; /* type that was asked for */
+	uint16_t followers[OUTBOX_TALLY_TYPES + 1]; /* by type: the one that came after it last */
 } OutboxTally;
 
 /* Nothing is counted yet, since now (microseconds since 1970). */

@@ -7,7 +7,7 @@ use OutboxBench;
 use OutboxBroker;
 use OutboxTest;
 
-use constant DEEP => $ENV{DEEP} || 5 * EVENTS;
+use constant DEEP => $ENV{DEEP} || 4 * EVENTS;
 use constant SHALLOW => $ENV{SHALLOW} || EVENTS / 2;
 
 my $broker = OutboxBroker->new->start;

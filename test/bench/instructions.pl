@@ -10,6 +10,7 @@ use IPC::Run;
 use List::Util qw(max);
 use Time::HiRes qw(sleep time);
 use PostgreSQL::Test::Utils;
+use Test::More;
 use OutboxBench;
 use OutboxBroker;
 use OutboxTest;
@@ -61,3 +62,4 @@ report("instructions_$_", 'instructions', $above{emit}, $above{$_}) foreach qw(m
 $server->signal('INT');
 $server->finish;
 undef $server;
+done_testing();

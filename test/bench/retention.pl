@@ -10,7 +10,7 @@ use OutboxBench;
 use OutboxBroker;
 use OutboxTest;
 
-use constant RETENTION => 4; # seconds
+use constant RETENTION => 3; # seconds
 use constant PASSES => $ENV{PASSES} || 6; # how many retentions a run lasts
 
 my $broker = OutboxBroker->new->start;

@@ -30,7 +30,7 @@ sub run
 
 foreach my $case (CASES)
 {
-	my %took = rounds(map { my $twin = $_; ($twin => sub { run($case, $twin) }) } TWINS);
+	my %took = rounds(map({ my $twin = $_; ($twin => sub { run($case, $twin) }) } TWINS), most => 3);
 	my %cost = map { ($_ => [ cost($took{$_}[0], $took{bare}[0]) ]) } qw(ours plpgsql);
 	report("rules_$case", 'us/row', $cost{ours}, $cost{plpgsql});
 }

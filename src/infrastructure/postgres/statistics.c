@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
@@ -29,18 +28,22 @@ typedef enum EntryState
 	ENTRY_GONE /* may be used again */
 } EntryState;
 
+#define NAMES 3
+
 typedef struct Key
 {
 	int slot;
 	OutboxStatisticsKind kind;
-	char names[3][OUTBOX_STATISTICS_NAME_SIZE]; /* padded with zeros */
+	const char *names[NAMES];
 } Key;
 
 typedef struct Entry
 {
 	pg_atomic_uint32 state;
 	pg_atomic_uint64 count;
-	Key key;
+	int slot;
+	OutboxStatisticsKind kind;
+	char names[NAMES][OUTBOX_STATISTICS_NAME_SIZE];
 } Entry;
 
 typedef struct Place
@@ -66,9 +69,13 @@ static void startup(void);
 static Size shared_size(void);
 static void count(OutboxStatisticsKind kind, const char *first, const char *second,
 				  const char *third);
-static size_t copy_name(char *to, const char *name);
-static Entry *find(const Key *key, uint32 hash, Entry **room);
-static Entry *enter(const Key *key, uint32 hash);
+static Entry *find_expected(const Key *key);
+static Entry *find(const Key *key, Entry **room);
+static uint32 hash(const Key *key);
+static bool is_of(const Entry *entry, const Key *key);
+static Entry *find_or_enter(const Key *key);
+static const char *clip(char *buffer, const char *name);
+static Entry *enter(const Key *key);
 
 void
 outbox_statistics_request(void)
@@ -107,10 +114,10 @@ outbox_statistics_read(int slot, int index, OutboxStatisticsEntry *entry)
 	if (pg_atomic_read_u32((pg_atomic_uint32 *) &from->state) != ENTRY_READY)
 		return false;
 	pg_read_barrier();
-	if (from->key.slot != slot)
+	if (from->slot != slot)
 		return false;
-	entry->kind = from->key.kind;
-	memcpy(entry->names, from->key.names, sizeof(entry->names));
+	entry->kind = from->kind;
+	memcpy(entry->names, from->names, sizeof(entry->names));
 	entry->count = pg_atomic_read_u64((pg_atomic_uint64 *) &from->count);
 	return true;
 }
@@ -136,7 +143,7 @@ outbox_statistics_reset(int slot)
 	{
 		Entry *entry = &shared->entries[i];
 
-		if (pg_atomic_read_u32(&entry->state) == ENTRY_READY && entry->key.slot == slot)
+		if (pg_atomic_read_u32(&entry->state) == ENTRY_READY && entry->slot == slot)
 			pg_atomic_write_u64(&entry->count, 0);
 	}
 	for (int i = 0; i < OUTBOX_STATISTICS_KINDS; i++)
@@ -152,7 +159,7 @@ outbox_statistics_forget(int slot)
 	SpinLockAcquire(&shared->mutex);
 	for (int i = 0; i < OUTBOX_STATISTICS_ENTRIES; i++)
 		if (pg_atomic_read_u32(&shared->entries[i].state) == ENTRY_READY &&
-			shared->entries[i].key.slot == slot)
+			shared->entries[i].slot == slot)
 			pg_atomic_write_u32(&shared->entries[i].state, ENTRY_GONE);
 	SpinLockRelease(&shared->mutex);
 }
@@ -202,54 +209,56 @@ shared_size(void)
 static void
 count(OutboxStatisticsKind kind, const char *first, const char *second, const char *third)
 {
-	int slot = shared ? outbox_shared_find(MyDatabaseId) : OUTBOX_NO_SLOT;
-	const char *names[] = {first, second, third};
-	Key key;
-	uint32 hash;
+	Key key = {
+		shared ? outbox_shared_find(MyDatabaseId) : OUTBOX_NO_SLOT, kind, {first, second, third}};
 	Entry *entry;
-	Entry *room;
 
-	if (slot == OUTBOX_NO_SLOT)
+	if (key.slot == OUTBOX_NO_SLOT)
 		return;
-	memset(&key, 0, sizeof(key));
-	key.slot = slot;
-	key.kind = kind;
-	hash = hash_combine(slot, kind);
-	for (int i = 0; i < lengthof(names); i++)
-	{
-		size_t length = copy_name(key.names[i], names[i]);
-
-		hash = hash_combine(hash, hash_bytes((const unsigned char *) names[i], (int) length));
-	}
-	entry = find(&key, hash, &room);
-	if (entry == NULL && room != NULL)
-		entry = enter(&key, hash);
-	pg_atomic_fetch_add_u64(entry ? &entry->count : &shared->places[slot].others[kind], 1);
+	entry = find_expected(&key);
+	pg_atomic_fetch_add_u64(entry ? &entry->count : &shared->places[key.slot].others[kind], 1);
 }
 
-static size_t
-copy_name(char *to, const char *name)
+/* A session does the same again, or a few things in turn: what came after the last one before. */
+static Entry *
+find_expected(const Key *key)
 {
-	size_t length = strlen(name);
+	static uint16 followers[OUTBOX_STATISTICS_ENTRIES];
+	static uint16 latest = 0;
+	uint16 expected = followers[latest];
+	Entry *entry = &shared->entries[expected];
+	Entry *room;
+	uint32 state = pg_atomic_read_u32(&entry->state);
 
-	if (length >= OUTBOX_STATISTICS_NAME_SIZE)
-		length = pg_mbcliplen(name, length, OUTBOX_STATISTICS_NAME_SIZE - 1);
-	memcpy(to, name, length);
-	return length;
+	pg_read_barrier();
+	if (state != ENTRY_READY || !is_of(entry, key))
+	{
+		entry = find(key, &room);
+		if (entry == NULL)
+			entry = find_or_enter(key);
+		if (entry == NULL)
+			return NULL;
+		expected = (uint16) (entry - shared->entries);
+		followers[latest] = expected;
+	}
+	latest = expected;
+	return entry;
 }
 
 /* NULL: it is not there, and would have room there, or none. */
 static Entry *
-find(const Key *key, uint32 hash, Entry **room)
+find(const Key *key, Entry **room)
 {
+	uint32 first = hash(key);
+
 	*room = NULL;
 	for (uint32 i = 0; i < PROBES; i++)
 	{
-		Entry *entry = &shared->entries[(hash + i) % OUTBOX_STATISTICS_ENTRIES];
+		Entry *entry = &shared->entries[(first + i) % OUTBOX_STATISTICS_ENTRIES];
 		uint32 state = pg_atomic_read_u32(&entry->state);
 
 		pg_read_barrier();
-		if (state == ENTRY_READY && memcmp(&entry->key, key, sizeof(*key)) == 0)
+		if (state == ENTRY_READY && is_of(entry, key))
 			return entry;
 		if (state != ENTRY_READY && *room == NULL)
 			*room = entry;
@@ -259,18 +268,75 @@ find(const Key *key, uint32 hash, Entry **room)
 	return NULL;
 }
 
+/* FNV-1a over the names. */
+static uint32
+hash(const Key *key)
+{
+	uint32 value = 2166136261u ^ (uint32) (key->slot * OUTBOX_STATISTICS_KINDS + key->kind);
+
+	for (int i = 0; i < NAMES; i++)
+	{
+		for (const char *c = key->names[i]; *c != '\0'; c++)
+			value = (value ^ (unsigned char) *c) * 16777619u;
+		value *= 16777619u;
+	}
+	return value ^ (value >> 16);
+}
+
+static bool
+is_of(const Entry *entry, const Key *key)
+{
+	if (entry->slot != key->slot || entry->kind != key->kind)
+		return false;
+	for (int i = 0; i < NAMES; i++)
+		if (strcmp(entry->names[i], key->names[i]) != 0)
+			return false;
+	return true;
+}
+
+/* It is new, or one of its names is long. */
 static Entry *
-enter(const Key *key, uint32 hash)
+find_or_enter(const Key *key)
+{
+	char names[NAMES][OUTBOX_STATISTICS_NAME_SIZE];
+	Key clipped = *key;
+	Entry *room;
+	Entry *entry;
+
+	for (int i = 0; i < NAMES; i++)
+		clipped.names[i] = clip(names[i], key->names[i]);
+	entry = find(&clipped, &room);
+	return entry == NULL && room != NULL ? enter(&clipped) : entry;
+}
+
+static const char *
+clip(char *buffer, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length < OUTBOX_STATISTICS_NAME_SIZE)
+		return name;
+	length = pg_mbcliplen(name, length, OUTBOX_STATISTICS_NAME_SIZE - 1);
+	memcpy(buffer, name, length);
+	buffer[length] = '\0';
+	return buffer;
+}
+
+static Entry *
+enter(const Key *key)
 {
 	Entry *entry;
 	Entry *room;
 
 	SpinLockAcquire(&shared->mutex);
-	entry = find(key, hash, &room);
+	entry = find(key, &room);
 	if (entry == NULL && room != NULL)
 	{
 		entry = room;
-		entry->key = *key;
+		entry->slot = key->slot;
+		entry->kind = key->kind;
+		for (int i = 0; i < NAMES; i++)
+			strlcpy(entry->names[i], key->names[i], OUTBOX_STATISTICS_NAME_SIZE);
 		pg_atomic_write_u64(&entry->count, 0);
 		pg_write_barrier();
 		pg_atomic_write_u32(&entry->state, ENTRY_READY);
