@@ -168,7 +168,7 @@ sub drain
 	{
 		until ($out =~ /ready\n./ || $err)
 		{
-			sleep 0.05;
+			sleep 0.3;
 			$pid ||= relay_pid($node, $where[0]);
 			$most = max($most, $watch->($pid)) if $pid;
 			IPC::Run::pump_nb($run);
