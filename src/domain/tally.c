@@ -102,9 +102,12 @@ outbox_tally_stored(OutboxTally *tally, const OutboxSlot *slot, int64_t created,
 	OutboxTallyType *type = &book->types[slot->type];
 	int64_t clock = now + tally->clock;
 
-	counts->duplicates += slot->duplicate;
-	if ((slot->recalled || slot->duplicate) && knows(&tally->before, slot->sequence, created))
-		return;
+	if (slot->recalled || slot->duplicate)
+	{
+		counts->duplicates += slot->duplicate;
+		if (knows(&tally->before, slot->sequence, created))
+			return;
+	}
 	counts->published++;
 	counts->bytes += slot->bytes;
 	type->published++;
@@ -202,8 +205,10 @@ static void
 note_place(OutboxTallyRanges *ranges, const OutboxSlot *slot, int64_t created)
 {
 	if (created != ranges->created)
+	{
 		memset(ranges, 0, sizeof(*ranges));
-	ranges->created = created;
+		ranges->created = created;
+	}
 	if (ranges->count > 0 && slot->sequence == ranges->ranges[ranges->count - 1].last + 1)
 	{
 		ranges->ranges[ranges->count - 1].last++;

@@ -15,7 +15,7 @@ use OutboxBench;
 use OutboxBroker;
 use OutboxTest;
 
-use constant BULK => min(EVENTS, 30_000);
+use constant BULK => min(EVENTS, 40_000);
 use constant TRICKLE => 100;
 use constant PATIENCE => 600;
 

@@ -206,8 +206,9 @@ sub compete
 	$world->does('SELECT stress.change(i, 100) FROM generate_series(0, 9) i', $copy) or $world->trouble('an adopted copy takes no events');
 	# Where the original is never behind, the copy never gets in to say that it is there.
 	$crowd->stop;
+	# Who has nothing to publish any more finds out when it looks at the stream, each minute.
 	my @state = ('', '');
-	wait_until(30, sub {
+	wait_until(100, sub {
 		@state = map { $world->value('SELECT state FROM outbox.status', $_) // '' } $original, $copy;
 		grep { $_ eq $fenced } @state;
 	}) or $world->trouble("two servers publish as one: $state[0], $state[1]");
