@@ -105,7 +105,7 @@ mutate "a careful relay has several events in hand" application/publish.c \
 	's/if (relay->options.attend && relay->window.count > 0)/if (false)/'
 mutate "the dead letter is not counted" application/settle.c '/counters.refused++/d'
 mutate "what an earlier relay has counted is counted again" domain/tally.c \
-	's/if ((slot->recalled || slot->duplicate) \&\& knows/if (false \&\& knows/'
+	's/if (knows(&tally->before/if (false \&\& knows(\&tally->before/'
 mutate "events of an aggregate overtake each other on a shared stream" application/publish.c \
 	's/return outbox_window_gate_open.*/return true;/'
 mutate "an answer may take for ever" application/relay.c \
