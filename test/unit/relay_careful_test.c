@@ -91,14 +91,20 @@ an_event_that_cannot_be_sent_is_told_too(void **state)
 }
 
 static void
-an_event_is_set_aside_unseen(void **state)
+publish_three_but_the_second(void)
 {
-	(void) state;
 	desk.options.set_aside = 2;
 	desk_start();
 	desk_inherit_nothing();
 	desk_commit(0, 3, FAKE_PLAIN, 10);
 	desk_run(SECOND);
+}
+
+static void
+an_event_is_set_aside_unseen(void **state)
+{
+	(void) state;
+	publish_three_but_the_second();
 	assert_true(desk_stream_is((int64_t[]){1, 3}, 2));
 	assert_int_equal(desk.report.counters.refused, 1);
 	assert_int_equal(desk.report.counters.sent, 2);
@@ -109,11 +115,7 @@ static void
 what_was_set_aside_and_is_sent_again_is_published(void **state)
 {
 	(void) state;
-	desk.options.set_aside = 2;
-	desk_start();
-	desk_inherit_nothing();
-	desk_commit(0, 3, FAKE_PLAIN, 10);
-	desk_run(SECOND);
+	publish_three_but_the_second();
 	assert_int_equal(desk.report.set_aside, 0);
 	assert_true(fake_store_redrive(&desk.store, fake_store_find(&desk.store, 2), true));
 	desk_run(SECOND);
