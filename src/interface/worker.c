@@ -394,7 +394,8 @@ stand_still(Worker *worker)
 		bind_settings(worker, true);
 		return fits(worker) ? 0 : MISFIT_RETRY_MS;
 	}
-	/* A pause and a fence last until they are announced to have changed. */
+	/* A pause and a fence last until they are announced to have changed, so commits wake nobody. */
+	outbox_shared_set_wakeable(worker->slot, false);
 	outbox_bulletin_misfit(&worker->bulletin,
 						   worker->paused ? OUTBOX_CODE_PAUSED : OUTBOX_CODE_FENCED,
 						   worker->paused ? "publishing is paused" : worker->claim.fence);

@@ -66,14 +66,20 @@ same_as_log($node, $broker, 'nothing is lost or twice', { brief => 1 });
 query($node, q{SELECT outbox.emit('call', '1', 'due', deliver_at => now() + interval '1 day')});
 my $looks = q{SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_all_indexes WHERE indexrelname = 'scheduled_due_idx'};
 
+# How often the relay has slept.
+sub woken
+{
+	my ($times) = PostgreSQL::Test::Utils::slurp_file('/proc/' . relay_pid($node) . '/status') =~ /^voluntary_ctxt_switches:\s+(\d+)/m;
+	return $times;
+}
+
 # How often the relay has polled and woken, at a report that tells of so many polls.
 sub polled
 {
 	my ($least) = @_;
 	my $seen = query($node, $looks);
 	eventually('the relay polls', sub { my $last = $seen; $seen = query($node, $looks); $seen != $last && $seen >= $least });
-	my ($woken) = PostgreSQL::Test::Utils::slurp_file('/proc/' . relay_pid($node) . '/status') =~ /^voluntary_ctxt_switches:\s+(\d+)/m;
-	return ($seen, $woken);
+	return ($seen, woken());
 }
 
 foreach (['100ms', 20], ['1s', 8], ['2s', 6])
@@ -87,6 +93,15 @@ foreach (['100ms', 20], ['1s', 8], ['2s', 6])
 	my ($times, $wakes) = ($polled_after - $polled, $woken_after - $woken);
 	cmp_ok($wakes / $times, '<', 1.6, "idle, it wakes once per $interval ($wakes times for $times polls)");
 }
+
+# Paused, it has nothing to do with what is committed.
+query($node, 'SELECT outbox.pause()');
+state_is($node, 'paused', 'the relay is paused');
+my $asleep = woken();
+query($node, q{DO $$ BEGIN FOR i IN 1..300 LOOP PERFORM outbox.emit('call', '1', 'made'); COMMIT; PERFORM pg_sleep(0.002); END LOOP; END $$});
+cmp_ok(woken() - $asleep, '<', 100, 'commits do not wake a paused relay');
+query($node, 'SELECT outbox.resume()');
+drained($node, 'resumed, it publishes them');
 
 # Polling by itself makes no noise: no WAL, no writing transactions.  What a reload
 # has the relay write down is over before.

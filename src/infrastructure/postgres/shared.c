@@ -301,6 +301,15 @@ outbox_shared_wake(uint32_t database)
 	set_latch(slot);
 }
 
+void
+outbox_shared_nudge(uint32_t database)
+{
+	int slot = outbox_shared_find(database);
+
+	if (slot != OUTBOX_NO_SLOT)
+		set_latch(slot);
+}
+
 bool
 outbox_shared_take_wake(int slot)
 {

@@ -165,6 +165,9 @@ extern void outbox_shared_set_wakeable(int slot, bool wakeable);
 /* Wakes the database's relay, if it is wakeable.  Never fails, never waits. */
 extern void outbox_shared_wake(uint32_t database);
 
+/* Has the relay turn once, wakeable or not, for what is no reason to look for events. */
+extern void outbox_shared_nudge(uint32_t database);
+
 /*
  * Has outbox_shared_wake been called since the last time?  The relay's: its latch
  * is also set by what is no reason to look for events.

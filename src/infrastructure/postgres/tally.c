@@ -159,7 +159,7 @@ outbox_tally_reset(int slot, uint32_t database)
 	/* The relay writes its own, and looks at resets when it publishes. */
 	name_file(path, database);
 	(void) unlink(path);
-	outbox_shared_wake(database);
+	outbox_shared_nudge(database);
 }
 
 void
