@@ -420,6 +420,46 @@ a_reconnect_tells_a_new_epoch(void **state)
 	nats_bench_free(bench);
 }
 
+/* Milliseconds to make this stream, after a connection that was asked for a message, or not. */
+static long
+time_to_make_a_stream(NatsBench *bench, bool asked, const char *stream)
+{
+	long began;
+
+	nats_bench_expect_open(bench);
+	nats_bench_expect_ack(bench);
+	if (asked)
+		outbox_nats_broker.look(bench->broker, 1);
+	nats_bench_disconnect(bench);
+	began = nats_server_now();
+	bench->options.stream = stream;
+	bench->options.stream_subject = stream;
+	nats_bench_expect_open(bench);
+	bench->options.stream_subject = "shop.>";
+	bench->options.stream = "SHOP";
+	return nats_server_now() - began;
+}
+
+static void
+no_stream_is_made_while_a_question_may_be_under_way(void **state)
+{
+	NatsBench *bench = make(false);
+	long shortest = LONGEST;
+
+	(void) state;
+	assert_in_range(time_to_make_a_stream(bench, true, "asked"), 200, 15000);
+	for (int i = 0; i < 5; i++)
+	{
+		static const char *const names[] = {"a", "b", "c", "d", "e"};
+		long took = time_to_make_a_stream(bench, false, names[i]);
+
+		shortest = took < shortest ? took : shortest;
+	}
+	/* that it usually takes less shows that it was this that was waited for */
+	assert_in_range(shortest, 0, nats_bench_limit(199));
+	nats_bench_free(bench);
+}
+
 int
 main(void)
 {
@@ -434,6 +474,7 @@ main(void)
 		cmocka_unit_test(a_server_stopped_before_connecting_fails_in_time),
 		cmocka_unit_test(reconnecting_leaks_neither_descriptors_nor_threads),
 		cmocka_unit_test(a_reconnect_tells_a_new_epoch),
+		cmocka_unit_test(no_stream_is_made_while_a_question_may_be_under_way),
 	};
 
 	return cmocka_run_group_tests_name("nats stall", tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "infrastructure/nats/clock.h"
 #include "infrastructure/nats/connect.h"
 #include "infrastructure/nats/dial.h"
 #include "infrastructure/nats/legal.h"
@@ -28,6 +29,12 @@
 #define NOT_FOUND 404 /* no message at that sequence */
 #define CROWD ((size_t) 262144) /* bytes not yet sent that keep broadcasts back */
 
+/*
+ * nats-server 2.9 crashes when it is asked for a message of a stream that is being made.
+ * What an epoch has asked for last, it may still be working on as the next one begins.
+ */
+#define SETTLE_MS 200
+
 struct OutboxNatsBroker
 {
 	OutboxNatsOptions *options; /* NULL: not configured */
@@ -36,6 +43,8 @@ struct OutboxNatsBroker
 	char stream[OUTBOX_NATS_STREAM_SIZE]; /* of the current epoch */
 	OutboxNatsLink *link; /* NULL: not open */
 	uint64_t epoch; /* of links, ours included */
+	int asked; /* looks of the link, not answered yet */
+	int64_t settled; /* when those of former links are over */
 	bool has_outcome; /* of connecting, not yet reported */
 	OutboxSignal outcome;
 	bool ending;
@@ -52,6 +61,9 @@ drop(OutboxNatsBroker *self)
 		self->link = NULL;
 		self->epoch++;
 	}
+	if (self->asked > 0)
+		self->settled = outbox_nats_clock_now() + SETTLE_MS;
+	self->asked = 0;
 	self->connecting = false;
 	self->has_outcome = false;
 	self->ending = false;
@@ -92,6 +104,7 @@ connect_broker(void *broker)
 		fail(self, OUTBOX_VERDICT_TRANSIENT, "out of memory");
 		return;
 	}
+	options->create_after = self->settled;
 	snprintf(self->stream, sizeof(self->stream), "%s", options->stream);
 	memset(&self->outcome, 0, sizeof(self->outcome));
 	self->connecting = outbox_nats_connector_start(self->connector, options, &self->outcome);
@@ -176,7 +189,9 @@ look_at(void *broker, uint64_t sequence)
 	snprintf(subject, sizeof(subject), "$JS.API.STREAM.MSG.GET.%s", self->stream);
 	snprintf(body, sizeof(body), "{\"seq\":%" PRIu64 "}", sequence);
 	status = outbox_nats_link_ask(self->link, subject, sequence, body);
-	if (status != NATS_OK)
+	if (status == NATS_OK)
+		self->asked++;
+	else
 		end(self, outbox_nats_verdict_of_status(status), (int) status, natsStatus_GetText(status));
 }
 
@@ -252,6 +267,7 @@ understand(OutboxNatsBroker *self, natsMsg *answer, const OutboxNatsQuestion *qu
 			read_answer(self, answer, signal);
 			return true;
 		case OUTBOX_QUESTION_ASKED:
+			self->asked--;
 			signal->sequence = question->number;
 			return read_look(self, answer, signal);
 		default:

@@ -31,6 +31,7 @@ typedef struct OutboxNatsOptions
 	const char *stream; /* the stream that keeps the events */
 	const char *stream_subject; /* what all subjects look like: "shop.*.*" */
 	bool stream_create; /* make the stream when it is missing */
+	int64_t create_after; /* but not before the adapter's clock shows this */
 	const char *broadcast_subject; /* what the subjects of broadcasts look like */
 	int64_t duplicate_window; /* nanoseconds, of a stream made; 0: 10 minutes */
 	int connect_timeout; /* milliseconds for all of connect; 0: 5000 */

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "infrastructure/nats/clock.h"
 #include "infrastructure/nats/dial.h"
@@ -138,6 +139,21 @@ refused(Look *look, const char *what)
 	return fail(look, outbox_nats_verdict_of_code(code), code, what, refusal->description);
 }
 
+/* Until the stream may be made, or the time is over. */
+static void
+settle(const Look *look)
+{
+	int64_t rest;
+
+	while ((rest = look->options->create_after - outbox_nats_clock_now()) > 0 &&
+		   outbox_nats_clock_now() < look->deadline)
+	{
+		const struct timespec pause = {0, (rest < 10 ? rest : 10) * 1000 * 1000};
+
+		nanosleep(&pause, NULL);
+	}
+}
+
 static bool
 create(Look *look)
 {
@@ -156,6 +172,7 @@ create(Look *look)
 													: DEFAULT_DUPLICATE_WINDOW);
 	if (length < 0 || (size_t) length >= sizeof(body))
 		return fail(look, OUTBOX_VERDICT_MISCONFIGURED, 0, what, "its name or subject is too long");
+	settle(look);
 	if (!request(look, "CREATE", body, what))
 		return false;
 	return !look->info.refusal.error || refused(look, what);
