@@ -304,10 +304,7 @@ outbox_shared_wake(uint32_t database)
 void
 outbox_shared_nudge(uint32_t database)
 {
-	int slot = outbox_shared_find(database);
-
-	if (slot != OUTBOX_NO_SLOT)
-		set_latch(slot);
+	set_latch(outbox_shared_find(database));
 }
 
 bool
@@ -464,7 +461,7 @@ size(void)
 static void
 set_latch(int slot)
 {
-	Latch *latch = shared->slots[slot].latch;
+	Latch *latch = slot == OUTBOX_NO_SLOT ? NULL : shared->slots[slot].latch;
 
 	if (latch)
 		SetLatch(latch);
