@@ -32,6 +32,7 @@ outbox_repair_start(OutboxRelay *relay, int64_t now)
 	OutboxHeld held;
 
 	relay->store->held(relay->store_self, &held);
+	shape.blind = now < inspection->hopeless_until;
 	inspection->losing = false;
 	inspection->missing = held.waiting;
 	inspection->phase = OUTBOX_INSPECTION_CHECK;
@@ -46,7 +47,8 @@ void
 outbox_repair_found(OutboxRelay *relay, const OutboxSignal *signal, int64_t now)
 {
 	OutboxInspection *inspection = &relay->inspection;
-	OutboxStreamShape shape = shape_of(relay);
+	const OutboxStreamShape *as_begun = &inspection->repair.shape;
+	OutboxStreamShape shape;
 	const char *uuid = relay->options.envelope.uuid;
 
 	if (inspection->phase == OUTBOX_INSPECTION_CHECK &&
@@ -54,7 +56,7 @@ outbox_repair_found(OutboxRelay *relay, const OutboxSignal *signal, int64_t now)
 		inspection->repair.entry.sequence == signal->sequence)
 	{
 		OutboxHolding holding =
-			outbox_repair_judge(&shape, &inspection->repair.entry, signal->text, uuid);
+			outbox_repair_judge(as_begun, &inspection->repair.entry, signal->text, uuid);
 
 		if (holding == OUTBOX_HOLDING_THERE)
 			outbox_fence_recognise(&relay->fence);
@@ -62,6 +64,7 @@ outbox_repair_found(OutboxRelay *relay, const OutboxSignal *signal, int64_t now)
 		follow_steps(relay, now);
 		return;
 	}
+	shape = shape_of(relay);
 	if (outbox_survey_hear(&inspection->survey, &shape, signal->sequence, signal->text, uuid))
 	{
 		inspection->looked_at = now;
@@ -183,8 +186,12 @@ static OutboxStreamShape
 shape_of(const OutboxRelay *relay)
 {
 	const OutboxStreamFacts *facts = &relay->facts;
-	OutboxStreamShape shape = {facts->first_sequence, facts->last_sequence, facts->expires,
-							   facts->sparse};
+	OutboxStreamShape shape = {
+		.first = facts->first_sequence,
+		.last = facts->last_sequence,
+		.expires = facts->expires,
+		.sparse = facts->sparse,
+	};
 
 	/* Beside the publishing the stream goes on growing. */
 	if (!outbox_repair_checks(relay) && relay->fence.highest > shape.last)

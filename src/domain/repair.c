@@ -22,7 +22,7 @@ outbox_repair_judge(const OutboxStreamShape *shape, const OutboxTrailEntry *entr
 	if (message_id[0] != '\0')
 		return outbox_event_of_message_id(message_id, uuid) == entry->event ? OUTBOX_HOLDING_THERE
 																			: OUTBOX_HOLDING_LOST;
-	if (shape->sparse || (shape->expires && shape->first == 0))
+	if (shape->sparse || shape->blind || (shape->expires && shape->first == 0))
 		return OUTBOX_HOLDING_EXPIRED;
 	return OUTBOX_HOLDING_LOST;
 }

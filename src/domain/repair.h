@@ -16,6 +16,11 @@
  * holds between the beginning of the loss and the stream's end is looked at entry
  * by entry (survey.h), so that nothing is sent again that is there.
  *
+ * A server with a damaged file may hold messages that it cannot read, and know their
+ * ids: sent again, they are duplicates, and looked for when the next epoch begins, they
+ * are missing again.  So as long as it is known to be *blind*, what it does not find below
+ * its end is left to a survey, and only what another message has replaced is lost.
+ *
  * Not every message that is missing is lost.  What stood before the stream's first
  * sequence has expired or was purged.  Where the stream drops messages one by one
  * (it is *sparse*), nobody can tell; and where it drops old ones and does not say
@@ -37,6 +42,7 @@ typedef struct OutboxStreamShape
 	uint64_t last;
 	bool expires; /* it drops its oldest messages by itself */
 	bool sparse; /* it drops messages anywhere */
+	bool blind; /* it cannot read all that it holds */
 } OutboxStreamShape;
 
 /* How an entry stands in the stream. */

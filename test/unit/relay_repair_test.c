@@ -350,6 +350,43 @@ what_cannot_be_read_is_not_sent_over_and_over(void **state)
 }
 
 static void
+what_cannot_be_read_holds_nothing_up(void **state)
+{
+	uint64_t epochs;
+
+	(void) state;
+	for (int i = 5; i < 8; i++)
+		desk.broker.stream.messages[i].unreadable = true;
+	desk_commit(0, 1, FAKE_PLAIN, 10);
+	restart_server();
+	desk_run(20 * SECOND);
+	assert_int_equal(desk.report.counters.lost, 3);
+	assert_int_equal(desk.report.counters.published, 9);
+	assert_int_equal(desk.broker.stream.messages[8].event, 9);
+	/* Nor when what comes then cannot be read, either. */
+	desk.broker.stream.messages[8].unreadable = true;
+	restart_server();
+	epochs = desk.report.counters.epochs;
+	desk_commit(0, 1, FAKE_PLAIN, 10);
+	desk_run(20 * SECOND);
+	assert_int_equal(desk.report.counters.epochs, epochs + 1);
+	assert_int_equal(desk.report.counters.lost, 3);
+	assert_int_equal(desk.report.counters.published, 10);
+	/* What another message has taken the place of is lost for all that. */
+	restart_server();
+	fake_broker_truncate(&desk.broker, 1);
+	fake_broker_intrude(&desk.broker, "another");
+	desk_run(20 * SECOND);
+	assert_int_equal(desk.report.counters.lost, 4);
+	assert_int_equal(desk.broker.stream.messages[10].event, 10);
+	/* In the end all of it is sent again. */
+	desk_run(700 * SECOND);
+	check();
+	assert_int_equal(desk.report.counters.lost, 8);
+	assert_int_equal(desk.report.counters.repaired, 5);
+}
+
+static void
 a_check_beside_the_publishing_notices_a_loss(void **state)
 {
 	(void) state;
@@ -387,6 +424,7 @@ main(void)
 		cmocka_unit_test_setup(what_cannot_be_read_is_missing_until_the_server_takes_it_again,
 							   set_up),
 		cmocka_unit_test_setup(what_cannot_be_read_is_not_sent_over_and_over, set_up),
+		cmocka_unit_test_setup(what_cannot_be_read_holds_nothing_up, set_up),
 		cmocka_unit_test_setup(a_check_beside_the_publishing_notices_a_loss, set_up),
 	};
 

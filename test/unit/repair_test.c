@@ -208,6 +208,18 @@ what_a_stream_drops_by_itself_is_not_lost(void **state)
 	assert_int_equal(judge(vague, 20, ""), OUTBOX_HOLDING_LOST);
 }
 
+static void
+what_a_blind_server_does_not_find_may_be_there(void **state)
+{
+	OutboxStreamShape blind = {.first = 10, .last = 50, .blind = true};
+
+	(void) state;
+	assert_int_equal(judge(blind, 20, ""), OUTBOX_HOLDING_EXPIRED);
+	assert_int_equal(judge(blind, 20, UUID "-42"), OUTBOX_HOLDING_THERE);
+	assert_int_equal(judge(blind, 20, UUID "-43"), OUTBOX_HOLDING_LOST);
+	assert_int_equal(judge(blind, 51, ""), OUTBOX_HOLDING_LOST);
+}
+
 int
 main(void)
 {
@@ -221,6 +233,7 @@ main(void)
 		cmocka_unit_test(what_expired_is_not_searched),
 		cmocka_unit_test(a_message_is_judged_by_its_id),
 		cmocka_unit_test(what_a_stream_drops_by_itself_is_not_lost),
+		cmocka_unit_test(what_a_blind_server_does_not_find_may_be_there),
 	};
 
 	return cmocka_run_group_tests_name("repair", tests, NULL, NULL);
