@@ -222,9 +222,21 @@ sub greets
 	return (<$socket> // '') =~ /^INFO/;
 }
 
+# It runs, or nobody has started it, or it has been killed: it does not end by itself.
+sub mind_broker
+{
+	my ($self) = @_;
+	my $pid = $self->{broker} or return;
+	return if waitpid($pid, POSIX::WNOHANG) != $pid;
+	delete @$self{qw(broker frozen)};
+	my ($cause, @where) = grep { /^(?:panic|fatal)|server\/\w+\.go:/ } split /\n/, slurp("$self->{home}/nats.console");
+	$self->trouble('nats-server has ended by itself: ' . join(' ', $cause // 'without a word', @where[0 .. ($#where < 2 ? $#where : 2)]));
+}
+
 sub kill_broker
 {
 	my ($self) = @_;
+	$self->mind_broker;
 	my $pid = delete $self->{broker} or return;
 	kill 'KILL', $pid;
 	waitpid($pid, 0);
