@@ -201,6 +201,15 @@ sub damage
 	};
 }
 
+# Has the server taken a damaged sequence for the last one?  Then it says that all before
+# it was removed, and what it cannot read is held for that, too.
+sub jumped
+{
+	my ($world) = @_;
+	my ($messages, $first, $last) = $world->stream_state;
+	return $last - $first > $messages + 10_000;
+}
+
 # Asked to look at everything, the relay notices what the broker does not tell by
 # itself, and sends it again.  With some versions nobody can read what is stored behind a
 # flipped bit, then or later; yet they know its ids, and take it again only when those are
@@ -209,7 +218,7 @@ sub mended
 {
 	my ($world, $crowd) = @_;
 	calm($world, $crowd);
-	if (!grep { is_complete($world, '4 s') } 1 .. 2)
+	if (jumped($world) || !grep { is_complete($world, '4 s') } 1 .. 2)
 	{
 		$world->count('stream replaced');
 		$world->stream('delete', $stream) or $world->trouble('the stream stays');
