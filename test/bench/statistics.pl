@@ -136,6 +136,16 @@ sub share
 	note(map { sprintf "%-36s %8.1f instructions an event\n", $_, $dump->{inclusive}{$_} / $events } sort grep { /$counting/ } keys %{ $dump->{inclusive} });
 }
 
+# While valgrind drains what takes less than a second without it, ten seconds go by, and
+# what waits is counted once in each: the first time counts.
+sub at_full_speed
+{
+	my ($dump) = @_;
+	my $calls = $dump->{called}{outbox_census_take} // 0;
+	my $extra = $calls > 1 ? $dump->{inclusive}{outbox_census_take} * (1 - 1 / $calls) : 0;
+	return { %$dump, map { $_ => $dump->{$_} - $extra } qw(total counted) };
+}
+
 sub published
 {
 	my ($sequence) = @_;
@@ -156,7 +166,7 @@ $emit->(100);
 published($sequence);
 my ($emitted);
 my ($bulk) = instructions($relay, sub { ($emitted) = instructions($backend, sub { $emit->(BULK) }); published($sequence) });
-share('relay_bulk', BULK, $bulk);
+share('relay_bulk', BULK, at_full_speed($bulk));
 my ($trickle) = instructions($relay, sub {
 	ask_session($session, "DO \$\$ BEGIN FOR i IN 1 .. @{[TRICKLE]} LOOP PERFORM outbox.emit('bench', '1', 'made' || i % 3); COMMIT; PERFORM pg_sleep(0.3); END LOOP; END \$\$");
 	$sequence += TRICKLE;
