@@ -343,6 +343,8 @@ reads(const OutboxRelay *relay)
 static void
 begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now)
 {
+	OutboxFenceFinding finding;
+
 	relay->facts = *facts;
 	/*
 	 * Whoever was here before: what he has sent since he wrote down the floor is read.
@@ -350,9 +352,11 @@ begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now)
 	 */
 	if (relay->counters.epochs++ == 0 || relay->options.set_aside != 0)
 		outbox_fence_conflict(&relay->fence);
-	if (outbox_fence_open(&relay->fence, facts->last_sequence, facts->created) ==
-		OUTBOX_FENCE_SETBACK)
-		relay->counters.setbacks++;
+	finding = outbox_fence_open(&relay->fence, facts->last_sequence, facts->created);
+	relay->counters.setbacks += finding == OUTBOX_FENCE_SETBACK;
+	/* What the former one could not read. */
+	if (finding == OUTBOX_FENCE_NEW)
+		relay->inspection.hopeless_until = 0;
 	decide(relay, OUTBOX_DELIVERY_OPENED, OUTBOX_VERDICT_ACKED, now);
 	outbox_broadcast_open(relay);
 	outbox_repair_start(relay, now);

@@ -350,6 +350,23 @@ what_cannot_be_read_is_not_sent_over_and_over(void **state)
 }
 
 static void
+what_could_not_be_read_is_no_matter_in_a_new_stream(void **state)
+{
+	int64_t verified_at;
+
+	(void) state;
+	desk.broker.stream.messages[7].unreadable = true;
+	check();
+	verified_at = desk.report.verified_at;
+	restart_server();
+	fake_broker_recreate(&desk.broker);
+	desk_run(20 * SECOND);
+	assert_int_equal(desk.report.counters.repaired, 8);
+	check();
+	assert_true(desk.report.verified_at > verified_at);
+}
+
+static void
 what_cannot_be_read_holds_nothing_up(void **state)
 {
 	uint64_t epochs;
@@ -424,6 +441,7 @@ main(void)
 		cmocka_unit_test_setup(what_cannot_be_read_is_missing_until_the_server_takes_it_again,
 							   set_up),
 		cmocka_unit_test_setup(what_cannot_be_read_is_not_sent_over_and_over, set_up),
+		cmocka_unit_test_setup(what_could_not_be_read_is_no_matter_in_a_new_stream, set_up),
 		cmocka_unit_test_setup(what_cannot_be_read_holds_nothing_up, set_up),
 		cmocka_unit_test_setup(a_check_beside_the_publishing_notices_a_loss, set_up),
 	};
