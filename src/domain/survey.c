@@ -4,8 +4,13 @@
  */
 #include "domain/survey.h"
 
+/* Beside an OutboxHolding. */
+#define NOT_HEARD (-1)
+#define NOT_FOUND (-2) /* at the first look */
+
 static int find(const OutboxSurvey *survey, uint64_t sequence);
 static void skip_foreseen(OutboxSurvey *survey);
+static void insist(OutboxSurvey *survey);
 static void clear_batch(OutboxSurvey *survey);
 
 void
@@ -37,7 +42,7 @@ outbox_survey_supply(OutboxSurvey *survey, int count, const OutboxStreamShape *s
 	{
 		OutboxHolding holding;
 
-		survey->holdings[i] = -1;
+		survey->holdings[i] = NOT_HEARD;
 		if (!outbox_repair_foresee(shape, &survey->entries[i], &holding))
 			continue;
 		survey->holdings[i] = (int8_t) holding;
@@ -64,13 +69,18 @@ outbox_survey_hear(OutboxSurvey *survey, const OutboxStreamShape *shape, uint64_
 				   const char *message_id, const char *uuid)
 {
 	int place = find(survey, sequence);
+	OutboxHolding holding;
 
-	if (place < 0 || place >= survey->asked || survey->holdings[place] >= 0)
+	if (place < 0 || place >= survey->asked || survey->holdings[place] != NOT_HEARD)
 		return false;
-	survey->holdings[place] =
-		(int8_t) outbox_repair_judge(shape, &survey->entries[place], message_id, uuid);
+	holding = outbox_repair_judge(shape, &survey->entries[place], message_id, uuid);
+	survey->holdings[place] = (int8_t) holding;
+	if (holding == OUTBOX_HOLDING_LOST && message_id[0] == '\0' && !survey->insists)
+		survey->holdings[place] = NOT_FOUND;
 	survey->heard++;
 	survey->waiting--;
+	if (survey->heard == survey->count && !survey->insists)
+		insist(survey);
 	return true;
 }
 
@@ -130,7 +140,7 @@ find(const OutboxSurvey *survey, uint64_t sequence)
 	return -1;
 }
 
-/* What needs no look is not asked for. */
+/* What needs no look, or has had it, is not asked for. */
 static void
 skip_foreseen(OutboxSurvey *survey)
 {
@@ -139,8 +149,24 @@ skip_foreseen(OutboxSurvey *survey)
 }
 
 static void
+insist(OutboxSurvey *survey)
+{
+	survey->insists = true;
+	survey->asked = 0;
+	for (int i = 0; i < survey->count; i++)
+	{
+		if (survey->holdings[i] != NOT_FOUND)
+			continue;
+		survey->holdings[i] = NOT_HEARD;
+		survey->heard--;
+	}
+	skip_foreseen(survey);
+}
+
+static void
 clear_batch(OutboxSurvey *survey)
 {
+	survey->insists = false;
 	survey->count = 0;
 	survey->asked = 0;
 	survey->waiting = 0;

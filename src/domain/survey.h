@@ -5,7 +5,9 @@
  * Entries are taken a *batch* at a time: the caller supplies the batch, asks the
  * broker for what the survey wants to know, and takes the *gaps*, the entries in a
  * row that are lost, when all of the batch is heard.  What needs no look is judged
- * without one.  A survey that is interrupted goes on after the last batch that was
+ * without one.  What was not found is asked for once more, when the rest is heard: a
+ * server that notices a damaged file (2.10 does) does not find what it was asked for as it
+ * noticed, though it has it.  A survey that is interrupted goes on after the last batch that was
  * finished.
  */
 #ifndef OUTBOX_DOMAIN_SURVEY_H
@@ -29,7 +31,8 @@ typedef struct OutboxSurvey
 
 	/* the batch */
 	OutboxTrailEntry entries[OUTBOX_SURVEY_BATCH];
-	int8_t holdings[OUTBOX_SURVEY_BATCH]; /* OutboxHolding; -1: not heard */
+	int8_t holdings[OUTBOX_SURVEY_BATCH]; /* OutboxHolding, or see survey.c */
+	bool insists; /* asks once more for what was not found */
 	int count;
 	int asked; /* looked at, or judged without a look */
 	int waiting; /* looks on their way */

@@ -129,6 +129,39 @@ gaps_are_taken_when_all_is_heard(void **state)
 }
 
 static void
+what_was_not_found_is_asked_for_once_more(void **state)
+{
+	uint64_t sequence;
+
+	(void) state;
+	outbox_survey_begin(&survey, 0, 20);
+	supply(20);
+	while ((sequence = outbox_survey_ask(&survey, 8)) != 0)
+	{
+		/* One holds another message, which is no question. */
+		if (sequence == 9)
+			assert_true(outbox_survey_hear(&survey, &shape, 9, UUID "-8", UUID));
+		else
+			assert_true(hear(sequence, sequence < 5 || sequence > 6));
+		if (sequence == 20)
+			break;
+	}
+	assert_false(outbox_survey_heard(&survey));
+	assert_int_equal(outbox_survey_ask(&survey, 8), 5);
+	assert_int_equal(outbox_survey_ask(&survey, 8), 6);
+	assert_int_equal(outbox_survey_ask(&survey, 8), 0);
+	assert_false(hear(9, true));
+	assert_true(hear(5, true));
+	assert_true(hear(6, false));
+	assert_true(outbox_survey_heard(&survey));
+	assert_int_equal(outbox_survey_ask(&survey, 8), 0);
+	assert_gap(6, 6);
+	assert_gap(9, 9);
+	assert_no_gap();
+	assert_int_equal(survey.missing, 2);
+}
+
+static void
 what_is_beyond_its_end_is_not_looked_at(void **state)
 {
 	(void) state;
@@ -170,6 +203,7 @@ main(void)
 		cmocka_unit_test(at_most_so_many_looks_are_on_their_way),
 		cmocka_unit_test(what_was_not_asked_is_not_believed),
 		cmocka_unit_test(gaps_are_taken_when_all_is_heard),
+		cmocka_unit_test(what_was_not_found_is_asked_for_once_more),
 		cmocka_unit_test(what_is_beyond_its_end_is_not_looked_at),
 		cmocka_unit_test(interrupted_it_repeats_the_batch),
 	};
