@@ -50,7 +50,7 @@ sub emit
 }
 
 # Numbers.
-is(relay()->{published}, 0, 'in the beginning nothing is counted');
+shows('in the beginning nothing is counted', published => 0);
 my $begin = time();
 emit('placed', 1, 300);
 emit('shipped', 1, 50);
