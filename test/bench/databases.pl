@@ -7,6 +7,9 @@ use OutboxTest;
 
 use constant DATABASES => 10;
 
+# So many that the start of ten relays, half a second of CPU together, is no large part.
+use constant EACH => EVENTS / 4;
+
 my $broker = OutboxBroker->new->start;
 my $node = new_bench($broker, create => 0, conf => 'max_worker_processes = 30');
 my @names = map { "shop_$_" } 0 .. DATABASES;
@@ -31,6 +34,6 @@ sub pass
 	return @took;
 }
 
-my %took = rounds(one => sub { pass(EVENTS, $alone) }, ten => sub { pass(EVENTS / DATABASES, @names) }, most => 3);
+my %took = rounds(one => sub { pass(EVENTS, $alone) }, ten => sub { pass(EACH, @names) }, most => 3);
 report('drain_databases', 'events/s', map { $took{$_}[0] } qw(ten one));
 $node->stop;
