@@ -13,13 +13,14 @@
 #include "interface/attempt.h"
 
 static void run(const OutboxQuery *query, OutboxAttempt *attempt);
-static void take_error(OutboxAttempt *attempt, MemoryContext caller);
+static bool is_forgiven(const ErrorData *error);
 
 void
 outbox_attempt(const OutboxQuery *query, OutboxAttempt *attempt)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
 
 	memset(attempt, 0, sizeof(*attempt));
 	BeginInternalSubTransaction(NULL);
@@ -31,12 +32,22 @@ outbox_attempt(const OutboxQuery *query, OutboxAttempt *attempt)
 	}
 	PG_CATCH();
 	{
-		take_error(attempt, caller);
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return;
+	/* Not before the subtransaction has ended, which else outlives the statement. */
+	if (!is_forgiven(error))
+		ReThrowError(error);
+	attempt->done = false;
+	attempt->sqlstate = error->sqlerrcode;
+	attempt->message = error->message;
 }
 
 bool
@@ -73,18 +84,11 @@ run(const OutboxQuery *query, OutboxAttempt *attempt)
 	SPI_finish();
 }
 
-static void
-take_error(OutboxAttempt *attempt, MemoryContext caller)
+/* Who cancels the statement, or ends the session, means all of it. */
+static bool
+is_forgiven(const ErrorData *error)
 {
-	ErrorData *error;
-
-	MemoryContextSwitchTo(caller);
-	error = CopyErrorData();
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-		error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN || error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN)
-		PG_RE_THROW();
-	FlushErrorState();
-	attempt->done = false;
-	attempt->sqlstate = error->sqlerrcode;
-	attempt->message = error->message;
+	return error->sqlerrcode != ERRCODE_QUERY_CANCELED &&
+		   error->sqlerrcode != ERRCODE_ADMIN_SHUTDOWN &&
+		   error->sqlerrcode != ERRCODE_CRASH_SHUTDOWN;
 }

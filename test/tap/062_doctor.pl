@@ -162,6 +162,13 @@ $session = hold('LOCK TABLE outbox.inspection, outbox.restored IN ACCESS EXCLUSI
 $begin = time();
 found('copy', qr/^unknown: could not be checked: canceling statement due to lock timeout/);
 found('clock', qr/^unknown: /);
+# Cancelled in the middle of a check, it leaves the session as it was.
+{
+	my ($out, $err) = ('', '');
+	$node->psql('postgres', "SET statement_timeout = '50ms'; SELECT count(*) FROM outbox.doctor();\nSELECT 'goes on';", stdout => \$out, stderr => \$err, on_error_stop => 0, extra_params => ['-q']);
+	like($err, qr/ERROR:.* canceling statement due to statement timeout/, 'it is cancelled like any statement');
+	is($out, 'goes on', 'and the session goes on');
+}
 let_go($session);
 found('clock', qr/^ok/);
 
