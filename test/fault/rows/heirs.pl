@@ -194,6 +194,17 @@ sub run_beside
 	Servers::bury($world, $copy, $from);
 }
 
+# An event, of an account that no prepared transaction has locked.
+sub speak_up
+{
+	my ($world, $server) = @_;
+	foreach my $account (0 .. 29)
+	{
+		return if $world->does("SET lock_timeout = '100ms'; SELECT stress.change($account, 100)", $server);
+	}
+	$world->trouble('all accounts are locked');
+}
+
 # The copy claims to be the successor while the original goes on, which nobody should do:
 # one of both wins, nothing is lost or stored twice, but until then each may take the
 # place that a message of the other was to get, in front of those that follow it.
@@ -206,11 +217,13 @@ sub compete
 	$world->does('SELECT stress.change(i, 100) FROM generate_series(0, 9) i', $copy) or $world->trouble('an adopted copy takes no events');
 	# Where the original is never behind, the copy never gets in to say that it is there.
 	$crowd->stop;
-	# Who has nothing to publish any more finds out when it looks at the stream, each minute.
 	my @state = ('', '');
-	wait_until(100, sub {
+	wait_until(30, sub {
 		@state = map { $world->value('SELECT state FROM outbox.status', $_) // '' } $original, $copy;
-		grep { $_ eq $fenced } @state;
+		return 1 if grep { $_ eq $fenced } @state;
+		# Who has nothing to publish does not find out.
+		speak_up($world, $_) foreach $copy, $original;
+		return 0;
 	}) or $world->trouble("two servers publish as one: $state[0], $state[1]");
 	my $original_wins = $state[0] ne $fenced;
 	$world->count($original_wins ? 'original wins' : 'copy wins');
