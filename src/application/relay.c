@@ -354,9 +354,9 @@ begin_epoch(OutboxRelay *relay, const OutboxStreamFacts *facts, int64_t now)
 		outbox_fence_conflict(&relay->fence);
 	finding = outbox_fence_open(&relay->fence, facts->last_sequence, facts->created);
 	relay->counters.setbacks += finding == OUTBOX_FENCE_SETBACK;
-	/* What the former one could not read. */
-	if (finding == OUTBOX_FENCE_NEW)
-		relay->inspection.hopeless_until = 0;
+	/* What the former one could not read is looked for now: it may be the same one. */
+	if (finding == OUTBOX_FENCE_NEW && relay->inspection.hopeless_until > now)
+		relay->inspection.hopeless_until = now;
 	decide(relay, OUTBOX_DELIVERY_OPENED, OUTBOX_VERDICT_ACKED, now);
 	outbox_broadcast_open(relay);
 	outbox_repair_start(relay, now);

@@ -366,6 +366,30 @@ what_could_not_be_read_is_no_matter_in_a_new_stream(void **state)
 	assert_true(desk.report.verified_at > verified_at);
 }
 
+/* It may be the same stream, which the server gives another identity. */
+static void
+what_could_not_be_read_is_not_forgotten_with_the_identity(void **state)
+{
+	int64_t verified_at;
+
+	(void) state;
+	desk.broker.stream.messages[3].unreadable = true;
+	verify();
+	assert_int_equal(desk.report.verification.missing, 1);
+	verified_at = desk.report.verified_at;
+	restart_server();
+	fake_broker_rename(&desk.broker);
+	desk_run(20 * SECOND);
+	assert_int_equal(desk.report.verified_at, verified_at);
+	for (int i = 0; i < 20; i++)
+	{
+		desk_run(20 * SECOND);
+		check();
+	}
+	assert_int_equal(desk.report.counters.repaired, 1);
+	assert_int_equal(desk.broker.stream.messages[8].event, 4);
+}
+
 static void
 what_cannot_be_read_holds_nothing_up(void **state)
 {
@@ -442,6 +466,7 @@ main(void)
 							   set_up),
 		cmocka_unit_test_setup(what_cannot_be_read_is_not_sent_over_and_over, set_up),
 		cmocka_unit_test_setup(what_could_not_be_read_is_no_matter_in_a_new_stream, set_up),
+		cmocka_unit_test_setup(what_could_not_be_read_is_not_forgotten_with_the_identity, set_up),
 		cmocka_unit_test_setup(what_cannot_be_read_holds_nothing_up, set_up),
 		cmocka_unit_test_setup(a_check_beside_the_publishing_notices_a_loss, set_up),
 	};
